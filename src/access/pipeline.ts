@@ -1,0 +1,68 @@
+/** The shapes that everything in `access/` hangs on: who is asking, the four kinds of handler, a decision. */
+import type { ErrorCode, GatewayError } from '../errors.js'
+import type { AccessRequest } from '../http/access-request.js'
+import type { Sessions } from '../session/sessions.js'
+import type { JsonObject } from '../store/records.js'
+
+type Awaitable<T> = T | Promise<T>
+
+/** What the matched rule and the request say, for templates and handlers (contracts: MatchContext). */
+export interface MatchContext {
+  readonly ruleId: string
+  /** One text per capture group of the pattern, outer groups first; `''` for a group that took no part; empty for glob. */
+  readonly captures: readonly string[]
+  readonly request: AccessRequest
+}
+
+/** Who is asking, for the length of one request. Values, never mutated: a handler returns a new one. */
+export interface AuthenticationSession {
+  /** Empty when nobody is known. */
+  readonly subject: string
+  /** What the authenticator knows besides; absent when it knows nothing. */
+  readonly extra: JsonObject | undefined
+  /** Header fields to set on the request to the upstream, by lower-case name. */
+  readonly header: Readonly<Record<string, string>>
+  readonly match: MatchContext
+}
+
+/**
+ * `undefined` means "not responsible, ask the next one"; a thrown `GatewayError` means "these credentials are not
+ * accepted" and ends the request, unless the rule's entry says `optional: true`.
+ */
+export type Authenticate = (session: AuthenticationSession) => Awaitable<AuthenticationSession | undefined>
+
+/** Returns the session, with header fields added where the handler says so, when access is granted; throws otherwise. */
+export type Authorize = (session: AuthenticationSession) => Awaitable<AuthenticationSession>
+
+export interface Mutator {
+  /** Header names, lower-case, that it may set. No rule lets a client's own value of these through. */
+  readonly sets: readonly string[]
+  readonly mutate: (session: AuthenticationSession) => Awaitable<AuthenticationSession>
+}
+
+/** An answer made by the gateway itself. */
+export interface Answer {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: string
+}
+
+/** `undefined` means "not responsible" (its `when` does not fit). The request is absent when the URL was refused before matching. */
+export type AnswerError = (error: GatewayError, request: AccessRequest | undefined) => Answer | undefined
+
+/** What handlers may use of the rest of the gateway. */
+export interface Services {
+  readonly sessions: Sessions
+}
+
+/** A pipeline handler as its file declares it, named as configuration names it. */
+export interface Handler<Made> {
+  readonly name: string
+  /** JSON Schema of `config`: its validation, its defaults and its documentation. */
+  readonly config: object
+  /** Runs when rules are loaded; `config` has passed the schema. Throws `Error` with a sentence when it still makes no sense. */
+  create(config: never, services: Services): Made
+}
+
+/** Names of errors that a `when` may list; see contract 2.5.5. */
+export type ErrorClass = ErrorCode | 'internal_server_error'

@@ -1,0 +1,98 @@
+/** `selfservice`: the flows, their strategies and the jobs around them. */
+import { duration } from './serve.js'
+
+const job = {
+  type: 'object', additionalProperties: false,
+  properties: {
+    run: { type: 'string', description: 'The job: `session`, `redirect`, `revoke_active_sessions`, `web_hook`, `restrict_ip`. `job` and `hook` are other names of this key.' },
+    job: { type: 'string' },
+    hook: { type: 'string' },
+    config: { type: 'object', description: 'What the job needs; see its section.' },
+  },
+} as const
+const jobs = { type: 'array', items: job, default: [] } as const
+
+const after = {
+  type: 'object', additionalProperties: false, default: {},
+  properties: { password: jobs, oidc: jobs },
+} as const
+
+const flow = {
+  type: 'object', additionalProperties: false, default: {},
+  properties: {
+    request_lifespan: { ...duration, default: '1h', description: 'How long a person may take.' },
+    before: { ...jobs, description: 'Jobs that run before a flow begins; one that fails ends it.' },
+    after: { ...after, description: 'Jobs that run, in order, when a flow has succeeded, by method.' },
+  },
+} as const
+
+const passwordConfig = {
+  type: 'object', additionalProperties: false, default: {},
+  properties: {
+    min_password_length: { type: 'integer', minimum: 6, maximum: 64, default: 8, description: 'Characters. 15 is advised where a password is all there is.' },
+    max_password_bytes: { type: 'integer', minimum: 64, maximum: 4096, default: 1024, description: 'UTF-8 bytes; checked before anything is hashed.' },
+    identifier_similarity_check_enabled: { type: 'boolean', default: true, description: 'Refuse passwords that resemble the identifier.' },
+    common_passwords_check_enabled: { type: 'boolean', default: true, description: 'Refuse the most common passwords, from a list that ships with the gateway.' },
+    context_words: { type: 'array', items: { type: 'string', minLength: 3 }, default: [], description: 'Further words that a password may not consist of, such as the name of your service.' },
+    haveibeenpwned_enabled: { type: 'boolean', default: false, description: 'Ask the breach database too, by the first five digits of the password\'s SHA-1.' },
+    haveibeenpwned_host: { type: 'string', minLength: 1, default: 'api.pwnedpasswords.com', description: 'Host that answers `/range/XXXXX`; a full `http://` URL for a mirror on loopback.' },
+    haveibeenpwned_timeout: { ...duration, default: '1s', description: 'How long to wait for it.' },
+    max_breaches: { type: 'integer', minimum: 0, default: 0, description: 'Breaches that a password may be found in.' },
+    ignore_network_errors: { type: 'boolean', default: true, description: 'Accept the password when the breach database does not answer.' },
+  },
+} as const
+
+const provider = {
+  type: 'object', additionalProperties: false, required: ['id', 'provider', 'client_id'],
+  properties: {
+    id: { type: 'string', pattern: '^[A-Za-z0-9_-]{1,64}$', description: 'Part of the callback path and of stored identifiers; never change it.' },
+    provider: { type: 'string', description: '`generic`, `google`, `github`, `microsoft`, `gitlab`, `apple`, `discord` or `slack`.' },
+    client_id: { type: 'string', minLength: 1 },
+    client_secret: { type: 'string', minLength: 1 },
+    schema_url: { type: 'string', minLength: 1 },
+    issuer_url: { type: 'string', format: 'http-url' },
+    auth_url: { type: 'string', format: 'http-url' },
+    token_url: { type: 'string', format: 'http-url' },
+    scope: { type: 'array', items: { type: 'string', minLength: 1 } },
+    claims: { type: 'object', additionalProperties: { type: 'string' } },
+  },
+} as const
+
+export const selfservice = {
+  type: 'object', additionalProperties: false, required: ['logout'],
+  properties: {
+    strategies: {
+      type: 'object', additionalProperties: false, default: {},
+      properties: {
+        password: {
+          type: 'object', additionalProperties: false, default: {},
+          properties: {
+            enabled: { type: 'boolean', default: true, description: 'Whether people can sign up and log in with a password.' },
+            config: passwordConfig,
+          },
+        },
+        oidc: {
+          type: 'object', additionalProperties: false, default: {},
+          properties: {
+            enabled: { type: 'boolean', default: false, description: 'Whether people can sign in with an OpenID provider.' },
+            config: {
+              type: 'object', additionalProperties: false, default: {},
+              properties: { providers: { type: 'array', items: provider, default: [] } },
+            },
+          },
+        },
+      },
+    },
+    registration: flow,
+    login: flow,
+    logout: {
+      type: 'object', additionalProperties: false, required: ['redirect_to'],
+      properties: { redirect_to: { type: 'string', format: 'http-url', description: 'Where a browser goes after logout.' } },
+    },
+    profile: {
+      type: 'object', additionalProperties: false, default: {},
+      properties: { request_lifespan: { ...duration, default: '1h', description: 'Accepted for compatibility.' } },
+    },
+    after: { ...after, description: 'Another place for `selfservice.registration.after`.' },
+  },
+} as const

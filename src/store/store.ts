@@ -1,0 +1,67 @@
+/**
+ * What the gateway needs of a place to keep things: one interface, two drivers (`redis.ts`, `embedded.ts`), one contract
+ * suite that both pass. When the place can't answer, every method rejects with `GatewayError('store_unavailable')`,
+ * within `store.timeout`.
+ */
+import type { Flow, IdentifierClaim, Identity, Session, StoredError } from './records.js'
+
+/** A flow as found, and whether its one submit has been spent. */
+export interface FoundFlow {
+  readonly flow: Flow
+  readonly consumed: boolean
+}
+
+/** A session together with its owner. */
+export interface FoundSession {
+  readonly session: Session
+  readonly identity: Identity
+}
+
+export interface Store {
+  /**
+   * Writes a new identity and claims all its identifiers, or neither: answers the first claim that another identity
+   * holds, or `undefined` when the identity was created. Of concurrent creations with one identifier one wins. Once it
+   * answers `undefined` the identity survives a kill of this process and, durability permitting, of the store.
+   */
+  createIdentity(identity: Identity): Promise<IdentifierClaim | undefined>
+  findIdentity(id: string): Promise<Identity | undefined>
+  findIdentityByIdentifier(claim: IdentifierClaim): Promise<Identity | undefined>
+  /**
+   * Replaces the identity that has `next.id`, moving its claims. `next.version` must be one more than what is stored:
+   * `'stale'` when it is not (or the identity is gone), a claim when another identity holds it, `undefined` when done.
+   */
+  updateIdentity(next: Identity): Promise<IdentifierClaim | 'stale' | undefined>
+  /** Deletes the identity with its claims and all its sessions; false when there was none. */
+  deleteIdentity(id: string): Promise<boolean>
+  /** By creation, oldest first. */
+  listIdentities(page: { readonly limit: number, readonly offset: number }): Promise<Identity[]>
+
+  /** Writes or overwrites; whether the flow is consumed does not change. Forgotten `retentionMs` after it expires. */
+  saveFlow(flow: Flow): Promise<void>
+  findFlow(id: string): Promise<FoundFlow | undefined>
+  /** Spends the flow's one submit: true for exactly one caller, however many ask at once. */
+  consumeFlow(id: string): Promise<boolean>
+  /** Gives the submit back, when what it was spent on did not come about. */
+  releaseFlow(id: string): Promise<void>
+
+  /** Forgotten at `session.expiresAt` by itself. */
+  createSession(session: Session): Promise<void>
+  /** The session with that token hash and the identity that owns it; `undefined` when either is gone or it has expired. */
+  findSession(tokenHash: string): Promise<FoundSession | undefined>
+  /** Notes that a session was used; nothing when it is gone. Never brings a deleted session back. */
+  touchSession(tokenHash: string, lastSeenAt: number): Promise<void>
+  /** False when there was none. */
+  deleteSession(tokenHash: string): Promise<boolean>
+  /** How many there were. `except` names a token hash that stays. */
+  deleteSessionsOf(identityId: string, except?: string): Promise<number>
+  listSessionsOf(identityId: string): Promise<Session[]>
+
+  /** Forgotten after a day. */
+  saveError(error: StoredError): Promise<void>
+  findError(id: string): Promise<StoredError | undefined>
+
+  /** Resolves when the store answers and may be written to; rejects with `store_unavailable` otherwise. */
+  ping(): Promise<void>
+  /** Resolves when everything acknowledged is where it has to be and all connections are closed. */
+  close(): Promise<void>
+}
