@@ -1,5 +1,5 @@
 /** The shapes that everything in `access/` hangs on: who is asking, the four kinds of handler, a decision. */
-import type { ErrorCode, GatewayError } from '../errors.js'
+import type { GatewayError } from '../errors.js'
 import type { AccessRequest } from '../http/access-request.js'
 import type { Sessions } from '../session/sessions.js'
 import type { JsonObject } from '../store/records.js'
@@ -50,6 +50,47 @@ export interface Answer {
 /** `undefined` means "not responsible" (its `when` does not fit). The request is absent when the URL was refused before matching. */
 export type AnswerError = (error: GatewayError, request: AccessRequest | undefined) => Answer | undefined
 
+/** Where an allowed request goes. Durations are milliseconds; absent ones come from `proxy.timeout`. */
+export interface Upstream {
+  /** `http(s)://host:port`, what connections are pooled by. */
+  readonly origin: string
+  /** Path of the upstream URL without a trailing slash; `''` for the root. */
+  readonly basePath: string
+  /** A path prefix that is cut off at a segment boundary, with its leading and without a trailing slash; absent: nothing is cut. */
+  readonly stripPath?: string
+  /** Whether the upstream gets the client's `Host` instead of its own. */
+  readonly preserveHost: boolean
+  readonly timeout?: { readonly connect?: number, readonly response?: number }
+  /** 413 beyond it; absent: `serve.public.limits.body_bytes`. */
+  readonly maxBodyBytes?: number
+  /** False: one connection per request, for upstreams that can't be trusted with framing (security S25). */
+  readonly keepAlive: boolean
+  /** Whether a GET, HEAD or OPTIONS request may have a body (security S25). */
+  readonly bodyOnSafeMethods: boolean
+}
+
+/** A rule as requests meet it: everything parsed, looked up and checked when it was loaded. */
+export interface AccessRule {
+  readonly id: string
+  /** Absent for rules that only serve the decision API. */
+  readonly upstream: Upstream | undefined
+  /** Whether `%2F` and `%5C` in a path are accepted (`match.encoded_slashes: allow`). */
+  readonly encodedSlashes: boolean
+  readonly authenticators: readonly { readonly name: string, readonly optional: boolean, readonly authenticate: Authenticate }[]
+  readonly authorizers: readonly { readonly name: string, readonly authorize: Authorize }[]
+  readonly mutators: readonly { readonly name: string, readonly mutate: Mutator['mutate'] }[]
+  /** The rule's own `errors`, then the configured fallback; always answers. */
+  readonly answerError: (error: GatewayError, request: AccessRequest | undefined) => Answer
+}
+
+/** What will be done with one request, and on whose behalf. */
+export interface Decision {
+  readonly rule: AccessRule
+  readonly session: AuthenticationSession
+  /** Folded names (lower-case letters and digits only) of header fields that no client may send, from every rule there is (security H2). */
+  readonly stripped: ReadonlySet<string>
+}
+
 /** What handlers may use of the rest of the gateway. */
 export interface Services {
   readonly sessions: Sessions
@@ -64,5 +105,3 @@ export interface Handler<Made> {
   create(config: never, services: Services): Made
 }
 
-/** Names of errors that a `when` may list; see contract 2.5.5. */
-export type ErrorClass = ErrorCode | 'internal_server_error'

@@ -10,6 +10,8 @@ export interface AccessRequest {
   readonly host: string
   /** Canonical and percent-encoded; begins with `/`; no dot segments, no empty segments but a trailing one. */
   readonly path: string
+  /** Whether the path holds `%2F` or `%5C`, which only a rule that says so accepts. */
+  readonly encodedSlashes: boolean
   /** With its `?`, untouched; empty when there is none. */
   readonly query: string
   /** `scheme://host/path`, the text that rule patterns are compared with. */
