@@ -2,9 +2,12 @@
 
 const errors = {
   bad_request: [400, 'The request was malformed or contained invalid parameters'],
+  csrf_invalid: [400, 'The request was malformed or contained invalid parameters'],
   unauthorized: [401, 'The request could not be authorized'],
   forbidden: [403, 'The requested action was forbidden'],
+  csrf_unbound: [403, 'The requested action was forbidden'],
   not_found: [404, 'The requested resource could not be found'],
+  no_rule: [404, 'Requested url does not match any rules'],
   unknown_resource: [404, 'Unable to locate the resource'],
   method_not_allowed: [405, 'The method is not allowed for the requested resource'],
   conflict: [409, 'Unable to insert or update resource because a resource with that value exists already'],
@@ -16,6 +19,7 @@ const errors = {
   too_many_requests: [429, 'Too many requests'],
   headers_too_large: [431, 'The request has too many or too large header fields'],
   internal_error: [500, 'An internal server error occurred, please contact the system administrator'],
+  several_rules: [500, 'Expected exactly one rule but found multiple rules'],
   upstream_unreachable: [502, 'The upstream service can not be reached'],
   upstream_invalid: [502, 'The upstream service sent an invalid response'],
   store_unavailable: [503, 'The service is temporarily unavailable, please try again later'],
@@ -29,16 +33,25 @@ export type ErrorCode = keyof typeof errors
 /** All codes with the status and the public sentence they answer with; the README's error table is made from it. */
 export const errorTable: Readonly<Record<ErrorCode, readonly [status: number, message: string]>> = errors
 
+/** An answer made by the gateway itself. */
+export interface Answer {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: string
+}
+
 /** What a `GatewayError` may carry besides its code. */
 export interface GatewayErrorOptions {
   /** Said to the client as `reason`: what was wrong with this request and what to do. Never a secret. */
-  readonly reason?: string
+  readonly reason?: string | undefined
   /** For the log only. */
-  readonly detail?: string
+  readonly detail?: string | undefined
   /** Header fields of the answer, such as `Retry-After` or `Allow`. */
-  readonly headers?: Readonly<Record<string, string>>
+  readonly headers?: Readonly<Record<string, string>> | undefined
   /** Said to clients as `details` where a handler's contract has such a member. */
-  readonly details?: Readonly<Record<string, unknown>>
+  readonly details?: Readonly<Record<string, unknown>> | undefined
+  /** How the matched rule wants this failure answered; absent when no rule has a say. Never throws. */
+  readonly answer?: (() => Answer) | undefined
   readonly cause?: unknown
 }
 
@@ -51,6 +64,7 @@ export class GatewayError extends Error {
   readonly detail: string | undefined
   readonly headers: Readonly<Record<string, string>> | undefined
   readonly details: Readonly<Record<string, unknown>> | undefined
+  readonly answer: (() => Answer) | undefined
 
   constructor(code: ErrorCode, options: GatewayErrorOptions = {}) {
     const [status, message] = errors[code]
@@ -61,6 +75,7 @@ export class GatewayError extends Error {
     this.detail = options.detail
     this.headers = options.headers
     this.details = options.details
+    this.answer = options.answer
   }
 }
 
@@ -68,4 +83,19 @@ export class GatewayError extends Error {
 export function toGatewayError(thrown: unknown): GatewayError {
   if (thrown instanceof GatewayError) return thrown
   return new GatewayError('internal_error', { cause: thrown })
+}
+
+/**
+ * The same failure, to be answered by `answer` (a rule's compiled `answerError`): what decision and forwarder do to an
+ * error they let through, so that whoever writes the answer need not know rules. Makes a new error, since the thrown one
+ * may be shared; an answer that it already has stays.
+ */
+export function withAnswer(thrown: unknown, answer: (error: GatewayError) => Answer): GatewayError {
+  const error = toGatewayError(thrown)
+  if (error.answer !== undefined) return error
+
+  const { code, reason, detail, headers, details, cause } = error
+  const answered = new GatewayError(code, { reason, detail, headers, details, cause, answer: () => answer(error) })
+  if (error.stack !== undefined) answered.stack = error.stack
+  return answered
 }

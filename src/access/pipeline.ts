@@ -1,8 +1,11 @@
 /** The shapes that everything in `access/` hangs on: who is asking, the four kinds of handler, a decision. */
-import type { GatewayError } from '../errors.js'
+import type { Answer, GatewayError } from '../errors.js'
 import type { AccessRequest } from '../http/access-request.js'
 import type { Sessions } from '../session/sessions.js'
 import type { JsonObject } from '../store/records.js'
+import type { FoundSession } from '../store/store.js'
+
+export type { Answer } from '../errors.js'
 
 type Awaitable<T> = T | Promise<T>
 
@@ -34,17 +37,16 @@ export type Authenticate = (session: AuthenticationSession) => Awaitable<Authent
 /** Returns the session, with header fields added where the handler says so, when access is granted; throws otherwise. */
 export type Authorize = (session: AuthenticationSession) => Awaitable<AuthenticationSession>
 
+export interface Authorizer {
+  /** Header names, lower-case, that it may set. No rule lets a client's own value of these through. */
+  readonly sets: readonly string[]
+  readonly authorize: Authorize
+}
+
 export interface Mutator {
   /** Header names, lower-case, that it may set. No rule lets a client's own value of these through. */
   readonly sets: readonly string[]
   readonly mutate: (session: AuthenticationSession) => Awaitable<AuthenticationSession>
-}
-
-/** An answer made by the gateway itself. */
-export interface Answer {
-  readonly status: number
-  readonly headers: Readonly<Record<string, string>>
-  readonly body: string
 }
 
 /** `undefined` means "not responsible" (its `when` does not fit). The request is absent when the URL was refused before matching. */
@@ -94,6 +96,10 @@ export interface Decision {
 /** What handlers may use of the rest of the gateway. */
 export interface Services {
   readonly sessions: Sessions
+  /** Name of the gateway's own session cookie (`session.cookie.name`). */
+  readonly sessionCookie: string
+  /** The whoami document of a session: what `cookie_session` hands to templates as `.Extra`. */
+  readonly sessionDocument: (found: FoundSession) => JsonObject
 }
 
 /** A pipeline handler as its file declares it, named as configuration names it. */
