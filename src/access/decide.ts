@@ -1,0 +1,56 @@
+/** Whether a request may pass, on whose behalf and with what: the one question that proxy, upgrade and decision API ask. */
+import { GatewayError, withAnswer } from '../errors.js'
+import type { AccessRequest } from '../http/access-request.js'
+import type { AccessRule, AuthenticationSession, Decision, MatchContext } from './pipeline.js'
+import type { Matched, RuleSet } from './rules.js'
+
+/**
+ * Runs the matched rule's pipeline in the order of contract 2.0. Throws a `GatewayError` that carries the rule's own
+ * answer; whatever else a handler throws amounts to `internal_error`, so a defect never lets a request pass.
+ */
+export async function decide(request: AccessRequest, rules: RuleSet): Promise<Decision> {
+  const { rule, captures } = meet(request, rules)
+
+  try {
+    if (request.encodedSlashes && !rule.encodedSlashes) throw new GatewayError('bad_request', { reason: encodedSlashes })
+
+    let session = await authenticate(rule, { ruleId: rule.id, captures, request })
+    for (const { authorize } of rule.authorizers) session = await authorize(session)
+    for (const { mutate } of rule.mutators) session = await mutate(session)
+
+    return { rule, session, stripped: rules.stripped }
+  } catch (thrown) {
+    throw withAnswer(thrown, error => rule.answerError(error, request))
+  }
+}
+
+const encodedSlashes = 'The path has an encoded slash or backslash, which the access rule does not accept'
+
+function meet(request: AccessRequest, rules: RuleSet): Matched {
+  try {
+    return rules.match(request)
+  } catch (thrown) {
+    throw withAnswer(thrown, error => rules.answerError(error, request))
+  }
+}
+
+/** The first authenticator that is responsible says who it is. Refused credentials end it, unless the entry is optional. */
+async function authenticate(rule: AccessRule, match: MatchContext): Promise<AuthenticationSession> {
+  const nobody: AuthenticationSession = { subject: '', extra: undefined, header: {}, match }
+
+  for (const { authenticate, optional } of rule.authenticators) {
+    try {
+      const session = await authenticate(nobody)
+      if (session !== undefined) return session
+    } catch (thrown) {
+      if (!(optional && isRefusal(thrown))) throw thrown
+    }
+  }
+
+  throw new GatewayError('unauthorized')
+}
+
+/** A store that can't be asked is no refusal: nobody turns anonymous because Redis is down. */
+function isRefusal(thrown: unknown): boolean {
+  return thrown instanceof GatewayError && (thrown.status === 401 || thrown.status === 403)
+}
