@@ -19,8 +19,10 @@ export interface AccessRequest {
   /** As Node gives them; names lower-case. */
   readonly headers: IncomingHttpHeaders
   readonly rawHeaders: readonly string[]
-  /** The nearest address that is not a trusted proxy. */
+  /** The nearest address that is not a trusted proxy; IPv4 also when the socket says `::ffff:192.0.2.1`. */
   readonly clientAddress: string
+  /** Who the connection comes from, and whether it is one of `serve.public.trusted_proxies`, whose forwarding fields are kept. */
+  readonly peer: { readonly address: string, readonly trusted: boolean }
   /** From a trusted proxy's `X-Request-Id`, else made here. */
   readonly requestId: string
 }
