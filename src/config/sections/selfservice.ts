@@ -2,11 +2,9 @@
 import { duration } from './serve.js'
 
 const job = {
-  type: 'object', additionalProperties: false,
+  type: 'object', additionalProperties: false, required: ['run'],
   properties: {
-    run: { type: 'string', description: 'The job: `session`, `redirect`, `revoke_active_sessions`, `web_hook`, `restrict_ip`. `job` and `hook` are other names of this key.' },
-    job: { type: 'string' },
-    hook: { type: 'string' },
+    run: { type: 'string', minLength: 1, description: 'The job: `session`, `redirect`, `revoke_active_sessions`, `web_hook`, `restrict_ip`. `job` and `hook` are other names of this key.' },
     config: { type: 'object', description: 'What the job needs; see its section.' },
   },
 } as const
@@ -14,7 +12,11 @@ const jobs = { type: 'array', items: job, default: [] } as const
 
 const after = {
   type: 'object', additionalProperties: false, default: {},
-  properties: { password: jobs, oidc: jobs },
+  description: 'Jobs that run, in order, when a flow has succeeded, by method.',
+  properties: {
+    password: { ...jobs, description: 'Jobs that run, in order, when somebody has succeeded with a password.' },
+    oidc: { ...jobs, description: 'Jobs that run, in order, when somebody has succeeded with an OpenID provider.' },
+  },
 } as const
 
 const flow = {
@@ -22,7 +24,7 @@ const flow = {
   properties: {
     request_lifespan: { ...duration, default: '1h', description: 'How long a person may take.' },
     before: { ...jobs, description: 'Jobs that run before a flow begins; one that fails ends it.' },
-    after: { ...after, description: 'Jobs that run, in order, when a flow has succeeded, by method.' },
+    after,
   },
 } as const
 
@@ -47,14 +49,14 @@ const provider = {
   properties: {
     id: { type: 'string', pattern: '^[A-Za-z0-9_-]{1,64}$', description: 'Part of the callback path and of stored identifiers; never change it.' },
     provider: { type: 'string', description: '`generic`, `google`, `github`, `microsoft`, `gitlab`, `apple`, `discord` or `slack`.' },
-    client_id: { type: 'string', minLength: 1 },
-    client_secret: { type: 'string', minLength: 1 },
-    schema_url: { type: 'string', minLength: 1 },
-    issuer_url: { type: 'string', format: 'http-url' },
-    auth_url: { type: 'string', format: 'http-url' },
-    token_url: { type: 'string', format: 'http-url' },
-    scope: { type: 'array', items: { type: 'string', minLength: 1 } },
-    claims: { type: 'object', additionalProperties: { type: 'string' } },
+    client_id: { type: 'string', minLength: 1, description: 'What the provider calls this gateway.' },
+    client_secret: { type: 'string', minLength: 1, description: 'What the gateway proves itself with to the provider.' },
+    schema_url: { type: 'string', minLength: 1, description: 'A JSON Schema of the provider\'s claims, whose `ory.sh/kratos` keywords say which claim becomes which trait: `file://path` (relative to the config file), `http(s)://` or `base64://`.' },
+    issuer_url: { type: 'string', format: 'http-url', description: 'Where the provider describes itself (`/.well-known/openid-configuration`). `generic` needs it.' },
+    auth_url: { type: 'string', format: 'http-url', description: 'Authorization endpoint of a provider that does not describe itself.' },
+    token_url: { type: 'string', format: 'http-url', description: 'Token endpoint of a provider that does not describe itself.' },
+    scope: { type: 'array', items: { type: 'string', minLength: 1 }, description: 'What to ask the provider for; `openid` is added.' },
+    claims: { type: 'object', additionalProperties: { type: 'string' }, description: 'Trait path by claim name (`email: email`), in place of a `schema_url`.' },
   },
 } as const
 
@@ -77,7 +79,7 @@ export const selfservice = {
             enabled: { type: 'boolean', default: false, description: 'Whether people can sign in with an OpenID provider.' },
             config: {
               type: 'object', additionalProperties: false, default: {},
-              properties: { providers: { type: 'array', items: provider, default: [] } },
+              properties: { providers: { type: 'array', items: provider, default: [], description: 'The OpenID providers that people can sign in with.' } },
             },
           },
         },
@@ -89,10 +91,5 @@ export const selfservice = {
       type: 'object', additionalProperties: false, required: ['redirect_to'],
       properties: { redirect_to: { type: 'string', format: 'http-url', description: 'Where a browser goes after logout.' } },
     },
-    profile: {
-      type: 'object', additionalProperties: false, default: {},
-      properties: { request_lifespan: { ...duration, default: '1h', description: 'Accepted for compatibility.' } },
-    },
-    after: { ...after, description: 'Another place for `selfservice.registration.after`.' },
   },
 } as const

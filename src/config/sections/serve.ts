@@ -35,7 +35,6 @@ const cors = {
     exposed_headers: { type: 'array', items: { type: 'string' }, default: ['Content-Type'], description: 'Response headers that scripts may read.' },
     allow_credentials: { type: 'boolean', default: false, description: 'Whether cookies may be sent cross-origin.' },
     max_age: { type: 'integer', minimum: 0, default: 0, description: 'Seconds a browser may remember a preflight.' },
-    debug: { type: 'boolean', default: false, description: 'Accepted for compatibility; has no effect.' },
   },
 } as const
 
