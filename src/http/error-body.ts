@@ -13,7 +13,7 @@ export interface ErrorBody {
   readonly message: string
 }
 
-/** An error as clients see it. The reason of a server-side failure (5xx) stays inside. */
+/** An error as clients see it. `requestId` is how its cause is found in the log. */
 export function errorBody(error: GatewayError, requestId?: string): ErrorBody {
   const status = STATUS_CODES[error.status]
   return {

@@ -1,0 +1,40 @@
+/** Who may use the admin listener: whoever has the token, or, on loopback without one, whoever is on this machine (security A15). */
+import { createHash, timingSafeEqual } from 'node:crypto'
+import type { Middleware } from 'koa'
+
+import { GatewayError } from '../errors.js'
+
+/** Paths that probes ask without a token. */
+const open = new Set(['/health/alive', '/health/ready', '/version'])
+
+/**
+ * With a token: `Authorization: Bearer` or 401. Without one, requests must name the listener by a loopback name or by
+ * the host of `urls.self.admin`, and come from no web page: a browser on this machine must not become a way in.
+ */
+export function adminGuard(token: string | undefined, adminUrl: string): Middleware {
+  const ownHost = new URL(adminUrl).hostname
+  return async (ctx, next) => {
+    if (open.has(ctx.path)) return next()
+    if (token !== undefined) {
+      const presented = /^Bearer (.+)$/i.exec(ctx.get('authorization'))?.[1]
+      if (presented === undefined || !equals(presented, token)) {
+        throw new GatewayError('unauthorized', {
+          reason: 'The admin API needs the token of serve.admin.token as "Authorization: Bearer".',
+          headers: { 'WWW-Authenticate': 'Bearer' },
+        })
+      }
+      return next()
+    }
+    const name = ctx.get('host').replace(/:[0-9]+$/, '').toLowerCase()
+    const isHere = name === ownHost || name === 'localhost' || name === '[::1]' || /^127\.[0-9.]+$/.test(name)
+    if (!isHere || ctx.get('origin') !== '') {
+      throw new GatewayError('forbidden', { reason: 'Without serve.admin.token the admin API answers programs on its own machine alone.' })
+    }
+    return next()
+  }
+}
+
+function equals(left: string, right: string): boolean {
+  const digest = (text: string): Buffer => createHash('sha256').update(text).digest()
+  return timingSafeEqual(digest(left), digest(right))
+}

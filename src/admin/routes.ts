@@ -1,0 +1,98 @@
+/** Every endpoint of the admin listener. */
+import Router from '@koa/router'
+import type { Context, Middleware } from 'koa'
+
+import { GatewayError } from '../errors.js'
+import { jsonReply, writeReply, type Reply } from '../http/reply.js'
+import { readBody } from '../http/submission.js'
+import { readErrorAsAdmin, readErrors } from '../selfservice/error-ui.js'
+import { readFlowAsAdmin } from '../selfservice/flow.js'
+import { readSchema } from '../selfservice/schemas.js'
+import type { SelfService } from '../selfservice/service.js'
+import type { Store } from '../store/store.js'
+import { createIdentity, deleteIdentity, listIdentities, readIdentity, replaceIdentity, type IdentityService } from './identities.js'
+import { readRule, readRules, type RuleList } from './rules.js'
+
+/** What the admin listener answers from. */
+export interface AdminService {
+  readonly selfService: SelfService
+  readonly identities: IdentityService
+  readonly store: Store
+  readonly rules: RuleList
+  readonly version: string
+  /** False once the process has been told to stop, so that a load balancer looks elsewhere. */
+  readonly accepting: () => boolean
+}
+
+interface AdminRequest {
+  readonly query: URLSearchParams
+  readonly params: Readonly<Record<string, string>>
+  readonly body: unknown
+}
+
+type Answer = (request: AdminRequest) => Promise<Reply> | Reply
+
+/** Routes, and 404 and 405 for everything else. */
+export function adminRoutes(service: AdminService): Middleware {
+  const { selfService, identities, store, rules, version, accepting } = service
+  const router = new Router()
+  const get = (paths: string[], answer: Answer): unknown => router.get(paths, answerWith(answer))
+
+  for (const kind of ['registration', 'login'] as const) {
+    get([`/auth/browser/requests/${kind}`, `/self-service/browser/flows/requests/${kind}`],
+      ({ query }) => readFlowAsAdmin(kind, query.get('request') ?? '', selfService))
+  }
+  get(['/errors'], ({ query }) => readErrors(query.get('error') ?? '', selfService))
+  get(['/self-service/errors'], ({ query }) => readErrorAsAdmin(query.get('error') ?? '', selfService))
+  get(['/schemas/:id'], ({ params }) => readSchema(params['id'] ?? '', selfService))
+
+  get(['/identities'], ({ query }) => listIdentities(query, identities))
+  get(['/identities/:id'], ({ params }) => readIdentity(params['id'] ?? '', identities))
+  router.post('/identities', jsonOnly, readBody(), answerWith(({ body }) => createIdentity(body, identities)))
+  router.put('/identities/:id', jsonOnly, readBody(),
+    answerWith(({ params, body }) => replaceIdentity(params['id'] ?? '', body, identities)))
+  router.delete('/identities/:id', answerWith(({ params }) => deleteIdentity(params['id'] ?? '', identities)))
+
+  get(['/rules'], ({ query }) => readRules(query, rules))
+  get(['/rules/:id'], ({ params }) => readRule(params['id'] ?? '', rules))
+
+  get(['/health/alive'], () => jsonReply(200, { status: 'ok' }))
+  get(['/health/ready'], () => readiness(store, rules, accepting()))
+  get(['/version'], () => jsonReply(200, { version }))
+
+  const dispatch = router.routes()
+  const otherMethods = router.allowedMethods({
+    throw: true,
+    methodNotAllowed: () => new GatewayError('method_not_allowed'),
+    notImplemented: () => new GatewayError('method_not_allowed'),
+  })
+  return async ctx => {
+    await dispatch(ctx as never, () => otherMethods(ctx as never, async () => { throw new GatewayError('not_found') }))
+  }
+}
+
+/** A cross-site form can not send this type, so a page in the operator's browser can't write here. */
+const jsonOnly: Middleware = (ctx, next) => {
+  if (!/^application\/json\b/i.test(ctx.get('content-type'))) {
+    throw new GatewayError('unsupported_media_type', { reason: 'Send the body as application/json.' })
+  }
+  return next()
+}
+
+function answerWith(answer: Answer): (ctx: Context & { params: Record<string, string> }) => Promise<void> {
+  return async ctx => {
+    const query = new URLSearchParams(ctx.querystring)
+    writeReply(ctx, await answer({ query, params: ctx.params, body: ctx.request.body }))
+  }
+}
+
+/** 503 names what is not ready. Rules that failed to reload are told of but do not end readiness: the last good ones serve. */
+async function readiness(store: Store, rules: RuleList, accepting: boolean): Promise<Reply> {
+  const errors: Record<string, string> = {}
+  if (!accepting) errors['process'] = 'stopping'
+  await store.ping().catch(() => { errors['store'] = 'the store does not answer' })
+  const { error } = rules.status()
+  const notes = error === undefined ? {} : { notes: { access_rules: error } }
+  if (Object.keys(errors).length === 0) return jsonReply(200, { status: 'ok', ...notes })
+  return jsonReply(503, { errors, ...notes })
+}

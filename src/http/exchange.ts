@@ -1,0 +1,24 @@
+/** What the middleware of both listeners pass on in `ctx.state`. */
+import type { Context } from 'koa'
+
+import type { GatewayError } from '../errors.js'
+import type { AccessRequest } from './access-request.js'
+
+export interface ExchangeState {
+  /** The request as rules see it; absent when it was refused before that. */
+  request?: AccessRequest
+  /** What went wrong, for the log; set also when the browser was sent to an error page. */
+  failure?: GatewayError
+  /** The rule that the request met. */
+  ruleId?: string
+  /** On whose behalf the request went to the upstream. */
+  subject?: string
+}
+
+/** Koa's context with our state. */
+export type Exchange = Omit<Context, 'state'> & { state: ExchangeState }
+
+/** The state of an exchange, typed. */
+export function stateOf(ctx: Context): ExchangeState {
+  return ctx.state as ExchangeState
+}

@@ -1,0 +1,33 @@
+/** The two cookies that self-service gives a browser, with the attributes that the configuration decides. */
+import type { Config } from '../config/schema.js'
+import { serializeCookie } from '../http/cookies.js'
+import { csrfCookieMaxAgeSeconds, csrfCookieName } from '../http/csrf.js'
+
+/** Makes `Set-Cookie` values. */
+export interface BrowserCookies {
+  readonly sessionName: string
+  /** Sent to every path of the gateway; lives as long as the session unless `session.cookie.persistent` is false. */
+  session(token: string, expiresAt: number): string
+  endSession(): string
+  /** Sent to self-service paths alone. */
+  csrf(value: string): string
+}
+
+/** Cookies are `Secure` whenever the public URL is https. */
+export function createBrowserCookies(config: Config): BrowserCookies {
+  const { name, domain, same_site: sameSite, persistent } = config.session.cookie
+  const publicUrl = new URL(config.urls.self.public)
+  const secure = publicUrl.protocol === 'https:'
+  const session = { path: '/', secure, sameSite, ...(domain === undefined ? {} : { domain }) } as const
+  const csrf = { path: publicUrl.pathname, secure, sameSite: 'Lax' } as const
+
+  return {
+    sessionName: name,
+    session: (token, expiresAt) => serializeCookie(name, token, {
+      ...session,
+      ...(persistent ? { maxAgeSeconds: Math.max(1, Math.floor((expiresAt - Date.now()) / 1000)) } : {}),
+    }),
+    endSession: () => serializeCookie(name, '', { ...session, maxAgeSeconds: 0 }),
+    csrf: value => serializeCookie(csrfCookieName, value, { ...csrf, maxAgeSeconds: csrfCookieMaxAgeSeconds }),
+  }
+}

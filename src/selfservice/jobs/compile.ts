@@ -1,0 +1,86 @@
+/** Turns the `before` and `after` lists of the configuration into functions, once, at start. */
+import { Ajv } from 'ajv'
+
+import type { Config } from '../../config/schema.js'
+import type { Method } from '../../store/records.js'
+import type { Job, JobPlace, JobServices, RunJob } from './job.js'
+import { redirectJob } from './redirect.js'
+import { restrictIpJob } from './restrict-ip.js'
+import { revokeActiveSessionsJob } from './revoke-active-sessions.js'
+import { sessionJob } from './session.js'
+import { webHookJob } from './web-hook.js'
+
+/** Every job there is; a new one is a file and a line here. */
+export const jobs: readonly Job[] = [sessionJob, redirectJob, revokeActiveSessionsJob, webHookJob, restrictIpJob]
+
+/** The jobs of one kind of flow, in the order in which they run. */
+export interface FlowJobs {
+  readonly before: readonly RunJob[]
+  readonly after: { readonly [method in Method]: readonly RunJob[] }
+}
+
+/** A list entry that makes no sense, with the place it stands at (`selfservice.login.after.password[0]`). */
+export interface JobProblem {
+  readonly path: string
+  readonly message: string
+}
+
+/** What is wrong with the configured jobs, all of it; empty when they can be compiled. */
+export function checkJobs(config: Config): JobProblem[] {
+  const problems: JobProblem[] = []
+  eachList(config, (place, path, entries) => {
+    for (const [index, entry] of entries.entries()) {
+      const problem = checkEntry(place, entry)
+      if (problem !== undefined) problems.push({ path: `${path}[${index}]`, message: problem })
+    }
+  })
+  return problems
+}
+
+/** Compiles lists that `checkJobs` found nothing wrong with. */
+export function compileJobs(config: Config, services: JobServices): { registration: FlowJobs, login: FlowJobs } {
+  const compile = (entries: readonly Entry[]): readonly RunJob[] => entries.map(entry => {
+    const job = jobs.find(({ name }) => name === entry.run) as Job
+    return job.create(withDefaults(job, entry) as never, services)
+  })
+  const flowJobs = ({ before, after }: FlowLists): FlowJobs => ({
+    before: compile(before),
+    after: { password: compile(after.password), oidc: compile(after.oidc) },
+  })
+  return { registration: flowJobs(config.selfservice.registration), login: flowJobs(config.selfservice.login) }
+}
+
+interface Entry { readonly run?: string, readonly config?: unknown }
+interface FlowLists { readonly before: readonly Entry[], readonly after: { readonly [method in Method]: readonly Entry[] } }
+
+const ajv = new Ajv({ useDefaults: true, allErrors: true, formats: { 'http-url': isHttpUrl, cidr: true } })
+
+function eachList(config: Config, visit: (place: JobPlace, path: string, entries: readonly Entry[]) => void): void {
+  for (const kind of ['registration', 'login'] as const) {
+    const lists: FlowLists = config.selfservice[kind]
+    visit(`${kind}.before`, `selfservice.${kind}.before`, lists.before)
+    for (const method of ['password', 'oidc'] as const) {
+      visit(`${kind}.after`, `selfservice.${kind}.after.${method}`, lists.after[method])
+    }
+  }
+}
+
+function checkEntry(place: JobPlace, entry: Entry): string | undefined {
+  const known = jobs.filter(({ places }) => places.includes(place)).map(({ name }) => name)
+  const job = jobs.find(({ name }) => name === entry.run)
+  if (job === undefined) return `"${entry.run ?? ''}" is not a job; here can stand: ${known.join(', ')}`
+  if (!job.places.includes(place)) return `the job "${job.name}" can not run here; here can stand: ${known.join(', ')}`
+
+  if (ajv.validate(job.config, structuredClone(entry.config ?? {}))) return undefined
+  return `the config of "${job.name}" is wrong: ${ajv.errorsText(ajv.errors, { dataVar: 'config' })}`
+}
+
+function withDefaults(job: Job, entry: Entry): unknown {
+  const config = structuredClone(entry.config ?? {})
+  ajv.validate(job.config, config)
+  return config
+}
+
+function isHttpUrl(text: string): boolean {
+  return URL.canParse(text) && /^https?:$/.test(new URL(text).protocol)
+}

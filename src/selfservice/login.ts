@@ -1,0 +1,30 @@
+/** A submit of the login form, from the browser's POST to the redirect (contract 1.8). */
+import { GatewayError } from '../errors.js'
+import type { Submission } from '../http/submission.js'
+import type { Flow, Identity, Method } from '../store/records.js'
+import { refuse, startAgain, takeUpFlow } from './flow.js'
+import { runJobs } from './jobs/run.js'
+import { redirectTo, type Reply } from '../http/reply.js'
+import type { SelfService } from './service.js'
+import type { Visit } from './visit.js'
+
+/** A wrong password leaves the flow open for another try; a right one spends it. */
+export async function submitLogin(visit: Visit, submission: Submission, service: SelfService): Promise<Reply> {
+  const takenUp = await takeUpFlow('login', visit, service)
+  if ('reply' in takenUp) return takenUp.reply
+
+  const { flow } = takenUp
+  if (service.password === undefined) throw new GatewayError('unknown_resource')
+  const outcome = await service.password.login(submission)
+  if ('problems' in outcome) return refuse(flow, 'password', outcome.problems, outcome.values, visit, service)
+  return completeLogin(flow, 'password', outcome.identity, visit, service)
+}
+
+/** Spends the flow and runs the after-jobs; one that fails leaves nobody logged in. */
+export async function completeLogin(flow: Flow, method: Method, identity: Identity, visit: Visit, service: SelfService): Promise<Reply> {
+  if (!await service.store.consumeFlow(flow.id)) return startAgain(flow, { code: 'flow_used' }, visit, service)
+
+  const jobs = service.flows.login.jobs.after[method]
+  const { cookies, redirect } = await runJobs(jobs, { flow, method, identity, request: visit.request }, service.sessions)
+  return redirect === undefined ? { status: 200, cookies } : redirectTo(redirect, cookies)
+}

@@ -1,0 +1,66 @@
+/** A submit of the registration form, from the browser's POST to the redirect (contract 1.7). */
+import { GatewayError, toGatewayError } from '../errors.js'
+import type { Submission } from '../http/submission.js'
+import type { Flow, Identity, Method } from '../store/records.js'
+import { refuse, startAgain, takeUpFlow } from './flow.js'
+import { runJobs } from './jobs/run.js'
+import { redirectTo, type Reply } from '../http/reply.js'
+import type { SelfService } from './service.js'
+import type { Registrable } from './strategies/strategy.js'
+import type { Visit } from './visit.js'
+
+/** Cheap to dear: the flow, the traits, the password's policy; then the flow is spent, and only then is anything hashed. */
+export async function submitRegistration(visit: Visit, submission: Submission, service: SelfService): Promise<Reply> {
+  const takenUp = await takeUpFlow('registration', visit, service)
+  if ('reply' in takenUp) return takenUp.reply
+
+  const { flow } = takenUp
+  if (service.password === undefined) throw new GatewayError('unknown_resource')
+  const outcome = await service.password.register(submission)
+  if ('problems' in outcome) return refuse(flow, 'password', outcome.problems, outcome.values, visit, service)
+  return completeRegistration(flow, 'password', outcome, visit, service)
+}
+
+/** Makes the identity, once, and runs the after-jobs. Whatever fails before it is stored gives the flow its submit back. */
+export async function completeRegistration(
+  flow: Flow, method: Method, registrable: Registrable, visit: Visit, service: SelfService,
+): Promise<Reply> {
+  if (!await service.store.consumeFlow(flow.id)) return startAgain(flow, { code: 'flow_used' }, visit, service)
+
+  const created = await createIdentity(registrable, service).catch(async (error: unknown) => {
+    await service.store.releaseFlow(flow.id)
+    throw error
+  })
+  if (created === undefined) {
+    await service.store.releaseFlow(flow.id)
+    return refuse(flow, method, [{ code: 'identifier_taken' }], registrable.values, visit, service)
+  }
+  return afterRegistration(flow, method, created, visit, service)
+}
+
+/** `undefined` when another identity has one of the identifiers. */
+async function createIdentity(registrable: Registrable, { store }: SelfService): Promise<Identity | undefined> {
+  const identity = await registrable.identity()
+  const taken = await store.createIdentity(identity)
+  return taken === undefined ? identity : undefined
+}
+
+async function afterRegistration(flow: Flow, method: Method, identity: Identity, visit: Visit, service: SelfService): Promise<Reply> {
+  const jobs = service.flows.registration.jobs.after[method]
+  try {
+    const { cookies, redirect } = await runJobs(jobs, { flow, method, identity, request: visit.request }, service.sessions)
+    return redirect === undefined ? { status: 200, cookies } : redirectTo(redirect, cookies)
+  } catch (thrown) {
+    throw afterCreation(toGatewayError(thrown))
+  }
+}
+
+/** The identity exists by now, so the person has to know that trying again is not the way on (contract 6.4). */
+function afterCreation(error: GatewayError): GatewayError {
+  const because = error.reason === undefined ? '' : `: ${error.reason}`
+  return new GatewayError(error.code, {
+    reason: `Your account was created, but a step after it failed${because}${because.endsWith('.') ? '' : '.'} You can log in.`,
+    ...(error.detail === undefined ? {} : { detail: error.detail }),
+    cause: error,
+  })
+}

@@ -1,0 +1,45 @@
+/** What the flows are made of: everything that is decided when the gateway starts. Built by `createSelfService`. */
+import type { ReturnToPolicy } from '../http/return-to.js'
+import type { IdentitySchemas } from '../identity/identity-schema.js'
+import type { Sessions } from '../session/sessions.js'
+import type { Flow } from '../store/records.js'
+import type { Store } from '../store/store.js'
+import type { BrowserCookies } from './browser-cookies.js'
+import type { FlowJobs } from './jobs/compile.js'
+import type { FormModel } from './render-flow.js'
+import type { PasswordStrategy } from './strategies/strategy.js'
+
+/** A kind of flow that has a form. */
+export type FlowKind = Flow['kind']
+
+/** What the configuration says of one kind of flow. */
+export interface FlowSettings {
+  readonly lifespanMs: number
+  /** The page of the company's app that shows the form. */
+  readonly uiUrl: string
+  readonly jobs: FlowJobs
+}
+
+export interface SelfService {
+  readonly store: Store
+  readonly sessions: Sessions
+  readonly cookies: BrowserCookies
+  readonly schemas: IdentitySchemas
+  readonly model: FormModel
+  readonly flows: { readonly [kind in FlowKind]: FlowSettings }
+  /** Absent when the method is not enabled. */
+  readonly password: PasswordStrategy | undefined
+  readonly urls: SelfServiceUrls
+}
+
+/** Absolute URLs and what is derived from them. */
+export interface SelfServiceUrls {
+  /** `urls.self.public`, without a trailing slash. */
+  readonly public: string
+  readonly errorUi: string
+  readonly defaultReturnTo: string
+  readonly afterLogout: string
+  readonly returnTo: ReturnToPolicy
+  /** Origins whose pages may submit forms: the gateway's own, the UI pages', the whitelisted ones. */
+  readonly trustedOrigins: ReadonlySet<string>
+}
