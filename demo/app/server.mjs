@@ -33,10 +33,11 @@ const pages = {
   '/assets/labels.mjs': () => asset('labels.mjs', 'text/javascript; charset=utf-8'),
 }
 
-const server = createServer(async (request, response) => {
-  const { status = 200, headers, body } = await answer(request).catch(unreachable)
-  response.writeHead(status, { 'X-Content-Type-Options': 'nosniff', ...headers, 'Content-Length': Buffer.byteLength(body) })
-  response.end(request.method === 'HEAD' ? undefined : body)
+const server = createServer((request, response) => {
+  void answer(request).catch(unreachable).then(({ status = 200, headers, body }) => {
+    response.writeHead(status, { 'X-Content-Type-Options': 'nosniff', ...headers, 'Content-Length': Buffer.byteLength(body) })
+    response.end(request.method === 'HEAD' ? undefined : body)
+  })
 })
 
 // Longer than the gateway keeps idle connections to its upstreams, so that it never sends into one that is just closing.
