@@ -1,0 +1,137 @@
+/**
+ * `npm test`: everything that must hold, from a fresh clone: type check, lint, build, tests. `npm test -- test/access/decide.test.ts`
+ * runs only the tests named. The last line says how much held: every assertion counts, and type check, lint and build as one each.
+ */
+import { spawn } from 'node:child_process'
+import { readdirSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
+import { join } from 'node:path'
+
+import { buildGateway, dependenciesInstalled, gatewayBuilt, installDependencies, root, unfitNode } from '../demo/prepare.mjs'
+import { requirePrograms } from './run/programs.mjs'
+import { readTap } from './run/tap-output.mjs'
+
+const secondsPerFile = 180
+const named = process.argv.slice(2)
+const total = { passed: 0, failed: 0 }
+
+prepare()
+if (named.length === 0) await Promise.all([check('type check', typeCheck), check('lint', lint)])
+const built = await check('build', async () => gatewayBuilt() || buildGateway())
+if (built) await runTests(named.length > 0 ? named : testFiles())
+finish()
+
+function prepare() {
+  const reason = unfitNode()
+  if (reason) fail(reason)
+  if (!dependenciesInstalled()) {
+    console.log('Installing dependencies …')
+    if (!installDependencies()) fail('The dependencies could not be installed; npm says why above.')
+  }
+  if (!requirePrograms() && process.env.CI) fail('In CI all of them must run.')
+}
+
+/**
+ * @param {string} name
+ * @param {() => Promise<boolean>} holds
+ */
+async function check(name, holds) {
+  const start = performance.now()
+  const ok = await holds()
+  total[ok ? 'passed' : 'failed'] += 1
+  report(ok, name, performance.now() - start)
+  return ok
+}
+
+async function typeCheck() {
+  const ofProject = await output('node_modules/typescript/bin/tsc', '--noEmit', '-p', '.')
+  const ofDemo = await output('node_modules/typescript/bin/tsc', '--noEmit', '-p', 'demo')
+  process.stdout.write(ofProject.text + ofDemo.text)
+  return ofProject.ok && ofDemo.ok
+}
+
+async function lint() {
+  const { ok, text } = await output('node_modules/eslint/bin/eslint.js', '.')
+  process.stdout.write(text)
+  return ok
+}
+
+function testFiles() {
+  const files = readdirSync(join(root, 'test'), { recursive: true, encoding: 'utf8' })
+  return files.filter(name => name.endsWith('.test.ts')).sort().map(name => join('test', name))
+}
+
+/** @param {string[]} files */
+async function runTests(files) {
+  const tap = spawn(process.execPath, [
+    'node_modules/tap/dist/esm/run.mjs', 'run', '--reporter=tap', '--disable-coverage', '--allow-empty-coverage',
+    `--jobs=${Math.min(availableParallelism(), 4)}`, `--timeout=${secondsPerFile}`, ...files,
+  ], { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] })
+  const complaints = collect(tap.stderr)
+  const { passed, failed, skipped, failures } = await readTap(tap.stdout, file => {
+    report(file.ok, file.file, file.milliseconds, file.failed > 0 ? `${file.failed} failed, ${file.passed} passed` : `${file.passed} passed`)
+  })
+  const code = await new Promise(resolve => tap.exitCode === null ? tap.once('close', resolve) : resolve(tap.exitCode))
+
+  total.passed += passed
+  total.failed += failed
+  if (skipped.length > 0) console.log(`\nSkipped:\n${skipped.map(line => `  ${line}\n`).join('')}`)
+  for (const { path, diagnostics } of failures) console.log(['', `✗ ${path.join(' › ')}`, ...diagnostics.map(line => `  ${line}`)].join('\n'))
+  if (code !== 0 && failed === 0) {
+    total.failed += 1
+    console.log(`\n✗ tap ended with ${code} though no assertion failed.`)
+  }
+  if (passed + failed === 0) {
+    total.failed += 1
+    console.log('\n✗ There was no test to run.')
+  }
+  if (total.failed > 0 && complaints.length > 0) console.log(`\nWhat the tests wrote to standard error:\n${complaints.join('').slice(-20_000)}`)
+}
+
+/** @returns {never} */
+function finish() {
+  console.log(`\n${total.passed} passed, ${total.failed} failed`)
+  process.exit(total.failed > 0 ? 1 : 0)
+}
+
+/**
+ * @param {string} reason
+ * @returns {never}
+ */
+function fail(reason) {
+  console.log(`✗ ${reason}`)
+  total.failed += 1
+  return finish()
+}
+
+/**
+ * @param {boolean} ok
+ * @param {string} name
+ * @param {number} milliseconds
+ * @param {string} [detail]
+ */
+function report(ok, name, milliseconds, detail) {
+  console.log(`${ok ? '✓' : '✗'} ${name.padEnd(60)} ${(milliseconds / 1000).toFixed(1).padStart(6)} s  ${detail ?? ''}`.trimEnd())
+}
+
+/**
+ * What a program of ours prints, and whether it ended well.
+ * @param {string} script
+ * @param {string[]} args
+ * @returns {Promise<{ ok: boolean, text: string }>}
+ */
+function output(script, ...args) {
+  const child = spawn(process.execPath, [script, ...args], { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] })
+  const text = collect(child.stdout)
+  collect(child.stderr, text)
+  return new Promise(resolve => child.once('close', code => resolve({ ok: code === 0, text: text.join('') })))
+}
+
+/**
+ * @param {import('node:stream').Readable} stream
+ * @param {string[]} [chunks]
+ */
+function collect(stream, chunks = []) {
+  stream.setEncoding('utf8').on('data', chunk => chunks.push(chunk))
+  return chunks
+}
