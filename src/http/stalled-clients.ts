@@ -1,0 +1,49 @@
+/** Clients that stop in the middle: cut, without ever cutting one that waits for us (security D1, D2). */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+
+import { answerRaw } from './raw-answer.js'
+
+/** The last request of a connection and its answer. */
+export interface Exchange {
+  readonly req: IncomingMessage
+  readonly res: ServerResponse
+  /** How long the client has taken no byte of the answer that waits for it, and how many it had taken by then. */
+  idleMs: number
+  taken: number
+}
+
+/**
+ * To be called when nothing has moved on a socket for its timeout. Cuts it between requests, when a body is being read and does
+ * not come for `read` milliseconds, and when the client takes nothing of a waiting answer for `write`. A client that waits for
+ * the upstream, an event stream and an upload that the upstream holds up are left alone.
+ */
+export function cutStalled(socket: Socket, exchange: Exchange | undefined, timeout: { readonly read: number, readonly write: number }): void {
+  if (exchange === undefined || (exchange.res.writableFinished && exchange.req.complete)) {
+    socket.destroy()
+    return
+  }
+  if (socket.writableLength > 0) {
+    if (answerIdleMs(socket, exchange) >= timeout.write) socket.destroy()
+    else socket.setTimeout(socket.timeout ?? timeout.read)
+    return
+  }
+  if (isWaitingForBody(exchange.req)) {
+    if (exchange.res.headersSent) socket.destroy()
+    else answerRaw(socket, 408, 'The request did not arrive in time')
+    return
+  }
+  socket.setTimeout(socket.timeout ?? timeout.read)
+}
+
+function answerIdleMs(socket: Socket, exchange: Exchange): number {
+  const taken = socket.bytesWritten - socket.writableLength
+  exchange.idleMs = taken === exchange.taken ? exchange.idleMs + (socket.timeout ?? 0) : socket.timeout ?? 0
+  exchange.taken = taken
+  return exchange.idleMs
+}
+
+/** Nobody is to blame but the client when its body is being read. */
+function isWaitingForBody(req: IncomingMessage): boolean {
+  return !req.complete && req.readableFlowing === true
+}

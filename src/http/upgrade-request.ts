@@ -1,0 +1,41 @@
+/** Requests that ask for another protocol: a WebSocket, or anything else, which is served as if it had not asked (RFC 9110 7.8). */
+import { ServerResponse, type IncomingMessage, type Server } from 'node:http'
+import type { Socket } from 'node:net'
+
+import { lingerThenDestroy } from './raw-answer.js'
+
+/** Whether WebSocket is among what the request asks for; not whether it asks properly. */
+export function isWebSocketUpgrade(req: IncomingMessage): boolean {
+  return (req.headers.upgrade ?? '').toLowerCase().split(',').some(protocol => protocol.trim() === 'websocket')
+}
+
+/**
+ * Hands the connection back to the server's parser, with the request as it came but for `Upgrade`. Node decides by the mere
+ * presence of an `upgrade` listener that such a request ends the HTTP on its connection; before Node 24 nothing else can be said.
+ */
+export function replayWithoutUpgrade(server: Server, req: IncomingMessage, socket: Socket, head: Buffer): void {
+  let text = `${req.method} ${req.url} HTTP/${req.httpVersion}\r\n`
+  for (let at = 0; at < req.rawHeaders.length; at += 2) {
+    const name = req.rawHeaders[at] as string
+    if (name.toLowerCase() !== 'upgrade') text += `${name}: ${req.rawHeaders[at + 1]}\r\n`
+  }
+  socket.removeAllListeners('error')
+  socket.unshift(Buffer.concat([Buffer.from(`${text}\r\n`, 'latin1'), head]))
+  server.emit('connection', socket)
+}
+
+/** A response object for a request that came as an upgrade, so that it can be answered like any other. The connection ends with it. */
+export function createUpgradeResponse(req: IncomingMessage, socket: Socket): ServerResponse {
+  const res = new ServerResponse(req)
+  res.shouldKeepAlive = false
+  res.assignSocket(socket)
+  const drained = (): boolean => res.emit('drain')
+  socket.on('drain', drained)
+  res.on('finish', () => {
+    socket.off('drain', drained)
+    res.detachSocket(socket)
+    socket.end()
+    lingerThenDestroy(socket)
+  })
+  return res
+}
