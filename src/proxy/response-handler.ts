@@ -1,0 +1,109 @@
+/** An upstream's answer on its way to the client: undici's handler, writing raw fields and bytes straight to the response. */
+import type { ServerResponse } from 'node:http'
+import type { Dispatcher } from 'undici'
+
+import { GatewayError } from '../errors.js'
+
+export interface ResponseHandlerOptions {
+  readonly res: ServerResponse
+  /** The answer's header fields for the client, flat. */
+  readonly fieldsFor: (status: number, raw: readonly Buffer[]) => string[]
+  /** The answer was passed on whole. */
+  readonly onComplete: (status: number) => void
+  /** The client went away first; the upstream request has been aborted. */
+  readonly onClientGone: () => void
+  /**
+   * The exchange failed. `begun` says whether a byte of an answer has come; when its head has already been passed on, the
+   * connection to the client is destroyed, so that nobody takes half an answer for a whole one (security P2).
+   */
+  readonly onFailure: (error: Error, begun: boolean) => void
+}
+
+/** Interim answers that an upstream may send before the real one; a stream of them would never end (security S21). */
+const maxInterim = 20
+
+/** Serves one request; may be dispatched again after `onFailure` when nothing had begun. */
+export function createResponseHandler(options: ResponseHandlerOptions): Dispatcher.DispatchHandler {
+  const { res } = options
+  let abort: ((error?: Error) => void) | undefined
+  let over = false
+  let begun = false
+  let interim = 0
+
+  res.on('close', () => {
+    if (over) return
+    over = true
+    abort?.(new Error('the client went away'))
+    options.onClientGone()
+  })
+
+  function flushHead(): void {
+    // Upstreams that think before the first byte of the body (event streams) still show that they are there.
+    if (!over) res.flushHeaders()
+  }
+
+  return {
+    onConnect(doAbort) {
+      abort = doAbort
+      if (over) doAbort(new Error('the client went away'))
+    },
+
+    onResponseStarted() {
+      begun = true
+    },
+
+    onHeaders(status, raw, resume, reason) {
+      if (status < 200) {
+        if (++interim > maxInterim) throw new GatewayError('upstream_invalid', { detail: 'too many interim answers' })
+        return true
+      }
+      if (over) return false
+      writeHead(res, status, reason, options.fieldsFor(status, raw))
+      res.on('drain', resume)
+      process.nextTick(flushHead)
+      return true
+    },
+
+    onData(chunk) {
+      return res.write(chunk)
+    },
+
+    onComplete() {
+      if (over) return
+      over = true
+      res.end()
+      options.onComplete(res.statusCode)
+    },
+
+    onError(error) {
+      if (over) return
+      if (res.headersSent) {
+        over = true
+        cut(res)
+      }
+      options.onFailure(error, begun)
+    },
+  }
+}
+
+/** Repeated fields stay repeated, also beside fields that were set before. */
+function writeHead(res: ServerResponse, status: number, reason: string, fields: string[]): void {
+  // eslint-disable-next-line no-control-regex
+  if (/[\x00-\x08\x0a-\x1f\x7f]/.test(reason)) throw new GatewayError('upstream_invalid', { detail: 'control character in the reason phrase' })
+  const phrase = /^[\t -~]+$/.test(reason) ? reason : undefined
+
+  if (res.getHeaderNames().length === 0) {
+    if (phrase === undefined) res.writeHead(status, fields)
+    else res.writeHead(status, phrase, fields)
+    return
+  }
+  for (let at = 0; at < fields.length; at += 2) res.appendHeader(fields[at] as string, fields[at + 1] as string)
+  if (phrase === undefined) res.writeHead(status)
+  else res.writeHead(status, phrase)
+}
+
+/** To HTTP/1.0 a closed connection is the regular end of an answer, so there it has to be a reset. */
+function cut(res: ServerResponse): void {
+  if (res.req.httpVersion === '1.0') res.socket?.resetAndDestroy()
+  else res.destroy()
+}

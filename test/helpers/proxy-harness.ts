@@ -1,0 +1,109 @@
+/** The data path alone: reader, a fixed decision and forwarder on the public server, before a recorder. */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { AddressInfo, Socket } from 'node:net'
+
+import type { AccessRule, Decision, Upstream } from '../../src/access/pipeline.js'
+import { GatewayError, toGatewayError } from '../../src/errors.js'
+import { createAccessRequestReader, type AccessRequest } from '../../src/http/access-request.js'
+import { createPublicServer } from '../../src/http/server.js'
+import { createForwarder, type ForwardOutcome } from '../../src/proxy/forward.js'
+import { startRecorder, type Recorder } from './recorder.js'
+
+export interface ProxyOptions {
+  readonly trustedProxies?: readonly string[]
+  readonly upstream?: Partial<Upstream>
+  readonly read?: number
+  readonly write?: number
+  readonly response?: number
+  readonly connect?: number
+  readonly connections?: number
+}
+
+export interface Proxy {
+  readonly port: number
+  readonly recorder: Recorder
+  /** How the forwarded requests ended, in that order. */
+  readonly outcomes: ForwardOutcome[]
+  close(): Promise<void>
+}
+
+/** The cookie that makes the request alice's. */
+export const aliceCookie = 'ory_kratos_session=alice-token'
+
+/**
+ * `/public/**` is open, `/app/**` and `/admin/**` need alice's cookie and set `X-User`, everything else is 404.
+ */
+export async function start(options: ProxyOptions = {}): Promise<Proxy> {
+  const recorder = await startRecorder()
+  const outcomes: ForwardOutcome[] = []
+  const read = createAccessRequestReader({ trustedProxies: options.trustedProxies ?? [], pathBytes: 4096, headerFields: 100 })
+  const forwarder = createForwarder({
+    timeout: { connect: options.connect ?? 1000, response: options.response ?? 5000, body: 0 },
+    connections: options.connections ?? 64, keepAlive: 4000, maxBodyBytes: 0, ownCookies: ['ory_kratos_session', 'ory_kratos_csrf'],
+  })
+  const upstream: Upstream = {
+    origin: recorder.origin, basePath: '', preserveHost: false, keepAlive: true, bodyOnSafeMethods: false, ...options.upstream,
+  }
+  const server = createPublicServer({
+    timeout: { read: options.read ?? 5000, write: options.write ?? 5000, idle: 5000 },
+    limits: { headerBytes: 16_384, connections: 1000 },
+    onRequest: (req, res) => void handle(req, res),
+    onUpgrade: (_req, socket) => socket.destroy(),
+  })
+
+  async function handle(req: IncomingMessage, res: ServerResponse): Promise<void> {
+    try {
+      const request = read(req)
+      outcomes.push(await forwarder.forward(req, res, request, decideFixed(request, upstream)))
+    } catch (thrown) {
+      answer(res, thrown)
+    }
+  }
+
+  await new Promise<void>(listening => server.listen(0, '127.0.0.1', listening))
+  return {
+    port: (server.address() as AddressInfo).port,
+    recorder,
+    outcomes,
+    async close() {
+      server.closeAllConnections()
+      await new Promise(closed => server.close(closed))
+      await forwarder.close()
+      await recorder.close()
+    },
+  }
+}
+
+/** What rules would say. */
+export function decideFixed(request: AccessRequest, upstream: Upstream): Decision {
+  const isOpen = request.path.startsWith('/public/')
+  const isClosed = request.path.startsWith('/app/') || request.path.startsWith('/admin/') || request.path === '/admin'
+  if (request.encodedSlashes) throw new GatewayError('bad_request', { reason: 'encoded slash' })
+  if (!isOpen && !isClosed) throw new GatewayError('not_found')
+  if (isClosed && !(request.headers.cookie ?? '').includes(aliceCookie)) throw new GatewayError('unauthorized')
+
+  const rule: AccessRule = {
+    id: isOpen ? 'open' : 'closed', upstream, encodedSlashes: false, authenticators: [], authorizers: [], mutators: [],
+    answerError: () => { throw new Error('not asked') },
+  }
+  const session = {
+    subject: isClosed ? 'alice' : '', extra: undefined, header: isClosed ? { 'x-user': 'alice' } : {},
+    match: { ruleId: rule.id, captures: [], request },
+  }
+  return { rule, session, stripped: new Set(['xuser']) }
+}
+
+/** As the gateway will, in few words. */
+export function answer(res: ServerResponse, thrown: unknown): void {
+  const error = toGatewayError(thrown)
+  if (error.code === 'internal_error') console.error(error.cause ?? error)
+  if (res.headersSent || res.destroyed) {
+    res.destroy()
+    return
+  }
+  const body = JSON.stringify({ error: { code: error.status, message: error.message, reason: error.reason, detail: error.detail } })
+  res.writeHead(error.status, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body), ...error.headers })
+  res.end(body)
+}
+
+export type { Socket }
