@@ -25,7 +25,7 @@ export function clientFields(raw: readonly (Buffer | string)[], { status, person
       nominated = nominate(nominated, value)
       continue
     }
-    if (kind === 'length' && status === 204) continue // RFC 9110 8.6
+    if (kind === 'length' && (status === 204 || status === 101)) continue // RFC 9110 8.6
     if (kind === 'set-cookie' && ownCookies.includes(cookieName(value))) continue
     if (kind === 'cache-control') cacheControl = true
     fields.push(sent, value)
