@@ -6,7 +6,9 @@ import type { AccessRule, Decision, Upstream } from '../../src/access/pipeline.j
 import { GatewayError, toGatewayError } from '../../src/errors.js'
 import { createAccessRequestReader, type AccessRequest } from '../../src/http/access-request.js'
 import { createPublicServer } from '../../src/http/server.js'
+import { createUpgradeResponse } from '../../src/http/upgrade-request.js'
 import { createForwarder, type ForwardOutcome } from '../../src/proxy/forward.js'
+import { createUpgrader, type Upgrader } from '../../src/proxy/upgrade.js'
 import { startRecorder, type Recorder } from './recorder.js'
 
 export interface ProxyOptions {
@@ -24,6 +26,7 @@ export interface Proxy {
   readonly recorder: Recorder
   /** How the forwarded requests ended, in that order. */
   readonly outcomes: ForwardOutcome[]
+  readonly upgrader: Upgrader
   close(): Promise<void>
 }
 
@@ -41,6 +44,10 @@ export async function start(options: ProxyOptions = {}): Promise<Proxy> {
     timeout: { connect: options.connect ?? 1000, response: options.response ?? 5000, body: 0 },
     connections: options.connections ?? 64, keepAlive: 4000, maxBodyBytes: 0, ownCookies: ['ory_kratos_session', 'ory_kratos_csrf'],
   })
+  const upgrader = createUpgrader({
+    timeout: { connect: options.connect ?? 1000, response: options.response ?? 5000 },
+    ownCookies: ['ory_kratos_session', 'ory_kratos_csrf'], allowedOrigins: ['https://friend.test'],
+  })
   const upstream: Upstream = {
     origin: recorder.origin, basePath: '', preserveHost: false, keepAlive: true, bodyOnSafeMethods: false, ...options.upstream,
   }
@@ -48,7 +55,7 @@ export async function start(options: ProxyOptions = {}): Promise<Proxy> {
     timeout: { read: options.read ?? 5000, write: options.write ?? 5000, idle: 5000 },
     limits: { headerBytes: 16_384, connections: 1000 },
     onRequest: (req, res) => void handle(req, res),
-    onUpgrade: (_req, socket) => socket.destroy(),
+    onUpgrade: (req, socket, head) => void handleUpgrade(req, socket, head),
   })
 
   async function handle(req: IncomingMessage, res: ServerResponse): Promise<void> {
@@ -60,12 +67,23 @@ export async function start(options: ProxyOptions = {}): Promise<Proxy> {
     }
   }
 
+  async function handleUpgrade(req: IncomingMessage, socket: Socket, head: Buffer): Promise<void> {
+    try {
+      const request = read(req)
+      await upgrader.upgrade(req, socket, head, request, decideFixed(request, upstream))
+    } catch (thrown) {
+      if (!socket.destroyed) answer(createUpgradeResponse(req, socket), thrown)
+    }
+  }
+
   await new Promise<void>(listening => server.listen(0, '127.0.0.1', listening))
   return {
     port: (server.address() as AddressInfo).port,
     recorder,
     outcomes,
+    upgrader,
     async close() {
+      upgrader.close()
       server.closeAllConnections()
       await new Promise(closed => server.close(closed))
       await forwarder.close()
@@ -105,5 +123,3 @@ export function answer(res: ServerResponse, thrown: unknown): void {
   res.writeHead(error.status, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body), ...error.headers })
   res.end(body)
 }
-
-export type { Socket }
