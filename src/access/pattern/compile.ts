@@ -1,0 +1,77 @@
+/** Makes matchers from pattern trees, each with the fastest engine that is linear for it (security D6). */
+import { RE2JS } from 're2js'
+
+import { leadingTexts } from './leading-texts.js'
+import { hoistLookaheads } from './lookaheads.js'
+import { isOnePass } from './one-pass.js'
+import { captureOrder, regexpSource } from './source.js'
+import { type Node, PatternError, complement, groupsIn, hasLookahead, nothing, sequence } from './syntax-tree.js'
+
+/** A compiled pattern. Both functions take time linear in the length of the URL. */
+export interface Compiled {
+  readonly engine: 'literal' | 'RegExp' | 'RE2'
+  readonly test: (url: string) => boolean
+  /** The captured texts of a URL that matches; `''` for groups that took no part. */
+  readonly captures: (url: string) => readonly string[]
+}
+
+/** The pattern must match the whole URL. Throws `PatternError` for what can't be matched in linear time. */
+export function compile(pattern: Node): Compiled {
+  const { texts: [text = '', ...others], whole } = leadingTexts(pattern)
+  if (whole && others.length === 0 && groupsIn(pattern).length === 0) return literalMatcher(text)
+  if (isOnePass(pattern)) return regExpMatcher(pattern)
+  if (!hasLookahead(pattern)) return re2Matcher(pattern)
+  return composedMatcher(pattern)
+}
+
+function literalMatcher(text: string): Compiled {
+  return { engine: 'literal', test: url => url === text, captures: () => [] }
+}
+
+function regExpMatcher(pattern: Node): Compiled {
+  const regExp = new RegExp(`^(?:${regexpSource(pattern)})$`)
+  const order = captureOrder(pattern)
+  const captures = (url: string): readonly string[] => {
+    const found = regExp.exec(url)
+    return order.map(group => found?.[group] ?? '')
+  }
+  return { engine: 'RegExp', test: url => regExp.test(url), captures: order.length === 0 ? () => [] : captures }
+}
+
+function re2Matcher(pattern: Node): Compiled {
+  const re2 = compileRe2(pattern)
+  const order = captureOrder(pattern)
+  const captures = (url: string): readonly string[] => {
+    const matcher = re2.matcher(url)
+    return matcher.matches() ? order.map(group => matcher.group(group) ?? '') : order.map(() => '')
+  }
+  return { engine: 'RE2', test: url => re2.matches(url), captures: order.length === 0 ? () => [] : captures }
+}
+
+function composedMatcher(pattern: Node): Compiled {
+  const { rest, lookaheads } = hoistLookaheads(pattern)
+  const whole = re2Matcher(rest)
+  const anything: Node = { kind: 'repeat', body: { kind: 'set', chars: complement(nothing) }, min: 0, max: Infinity, lazy: false }
+  const conditions = lookaheads.map(({ behind, body, negative }) => {
+    const ahead = compileRe2(sequence([body, anything]))
+    return (url: string): boolean => {
+      const before = behind.find(text => url.startsWith(text))
+      return before !== undefined && ahead.matches(url.slice(before.length)) !== negative
+    }
+  })
+  return { ...whole, test: url => conditions.every(condition => condition(url)) && whole.test(url) }
+}
+
+/** Programs beyond it make a single match too slow (a match takes length of URL x size of program). */
+const maxProgram = 5000
+
+function compileRe2(pattern: Node): RE2JS {
+  const source = regexpSource(pattern)
+  try {
+    const re2 = RE2JS.compile(source)
+    if (re2.programSize() <= maxProgram) return re2
+  } catch (error) {
+    throw new PatternError(`This can not be compiled: ${(error as Error).message}`, 0)
+  }
+  throw new PatternError('This is too large a pattern', 0)
+}
