@@ -30,6 +30,7 @@ await prepare()
 await requireFreePorts()
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => void stop(0))
 process.on('exit', killAll)
+endWithNpm()
 for (const service of services) start(service)
 await Promise.all(services.map(ready))
 if (!stopping) welcome()
@@ -77,7 +78,7 @@ function isTaken(port) {
 function start(service) {
   // Its own process group: Ctrl-C reaches this process alone, which then ends the others in good order.
   const child = spawn(process.execPath, service.command, {
-    cwd: root, detached: true, stdio: ['ignore', 'pipe', 'pipe'], env: { LOG_FORMAT: 'text', ...process.env },
+    cwd: root, detached: true, stdio: ['ignore', 'pipe', 'pipe'],
   })
   running.set(service, child)
   for (const stream of [child.stdout, child.stderr]) {
@@ -119,6 +120,12 @@ async function stop(code) {
   const ended = Promise.all([...running.values()].map(child => once(child, 'close')))
   await Promise.race([ended, sleep(stopWithinMs, undefined, { ref: false })])
   process.exit(code)
+}
+
+/** Who ends npm ends this too: npm passes a SIGTERM to its shell, which dies of it and tells nobody. */
+function endWithNpm() {
+  const shell = process.ppid
+  if (process.env.npm_lifecycle_event) setInterval(() => process.ppid === shell || void stop(0), 500).unref()
 }
 
 function killAll() {
