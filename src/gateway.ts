@@ -1,27 +1,32 @@
 /** The gateway: two Koa apps in one process, and the order of everything that happens to a request. */
-import type { Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { IncomingMessage } from 'node:http'
+import type { Socket } from 'node:net'
 import Koa from 'koa'
 
-import type { AccessRequest } from './http/access-request.js'
-import type { RuleSet } from './access/rules.js'
 import { decide } from './access/decide.js'
+import type { RuleSet } from './access/rules.js'
 import { adminGuard } from './admin/guard.js'
 import { adminRoutes, type AdminService } from './admin/routes.js'
-import { answerErrors } from './http/answer-errors.js'
+import { toGatewayError } from './errors.js'
+import type { AccessRequest } from './http/access-request.js'
+import { answerErrors, plainAnswer } from './http/answer-errors.js'
 import { stateOf } from './http/exchange.js'
+import { createUpgradeResponse } from './http/upgrade-request.js'
 import type { Log } from './log.js'
 import type { Forwarder } from './proxy/forward.js'
+import type { Upgrader } from './proxy/upgrade.js'
 import { logRequests } from './request-log.js'
 import { selfServiceRoutes } from './selfservice/routes.js'
 import type { SelfService } from './selfservice/service.js'
 
-/** What the public listener is made of. */
+/** What requests on the public listener meet. */
 export interface PublicParts {
-  readonly readRequest: (req: Koa.Context['req']) => AccessRequest
+  readonly readRequest: (req: IncomingMessage) => AccessRequest
   readonly selfService: SelfService
+  /** The rules in force at this moment. */
   readonly rules: () => RuleSet
   readonly forwarder: Forwarder
+  readonly upgrader: Upgrader
   readonly log: Log
 }
 
@@ -49,6 +54,27 @@ export function publicApp({ readRequest, selfService, rules, forwarder, log }: P
   return app
 }
 
+/** The same for a WebSocket handshake, which Node hands over without a response: read, decide, tunnel. */
+export function upgradeHandler({ readRequest, rules, upgrader, log }: PublicParts): (req: IncomingMessage, socket: Socket, head: Buffer) => void {
+  async function upgrade(req: IncomingMessage, socket: Socket, head: Buffer): Promise<void> {
+    let request: AccessRequest | undefined
+    try {
+      request = readRequest(req)
+      const decision = await decide(request, rules())
+      await upgrader.upgrade(req, socket, head, request, decision)
+      const { requestId, host, path, clientAddress } = request
+      log.info({ request_id: requestId, host, path, client: clientAddress, rule_id: decision.rule.id, subject: decision.session.subject }, 'upgraded')
+    } catch (thrown) {
+      const error = toGatewayError(thrown)
+      log.info({ request_id: request?.requestId, host: request?.host, path: request?.path, error: error.code, detail: error.detail }, 'upgrade refused')
+      if (socket.destroyed) return
+      const { status, headers, body } = error.answer?.() ?? plainAnswer(error, request?.requestId)
+      createUpgradeResponse(req, socket).writeHead(status, { ...headers, 'content-length': Buffer.byteLength(body) }).end(body)
+    }
+  }
+  return (req, socket, head) => { void upgrade(req, socket, head) }
+}
+
 /** Everything that happens to a request on the admin listener, in order. */
 export function adminApp(service: AdminService, options: { readonly token: string | undefined, readonly adminUrl: string, readonly log: Log }): Koa {
   const app = new Koa()
@@ -59,16 +85,4 @@ export function adminApp(service: AdminService, options: { readonly token: strin
   app.use(adminRoutes(service))
 
   return app
-}
-
-/** Listens; rejects with a sentence when the address can't be had. Answers the port, which matters when 0 was asked for. */
-export async function listen(server: Server, host: string, port: number): Promise<number> {
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', (cause: NodeJS.ErrnoException) => {
-      const why = cause.code === 'EADDRINUSE' ? 'something else is listening there already' : cause.message
-      reject(new Error(`can not listen on ${host}:${port}: ${why}`, { cause }))
-    })
-    server.listen(port, host, resolve)
-  })
-  return (server.address() as AddressInfo).port
 }

@@ -15,9 +15,6 @@ export interface ExchangeState {
   subject?: string
 }
 
-/** Koa's context with our state. */
-export type Exchange = Omit<Context, 'state'> & { state: ExchangeState }
-
 /** The state of an exchange, typed. */
 export function stateOf(ctx: Context): ExchangeState {
   return ctx.state as ExchangeState

@@ -3,6 +3,7 @@ import { koaBody } from 'koa-body'
 import type { Context, Middleware } from 'koa'
 
 import { GatewayError } from '../errors.js'
+import { inviteBody } from './framing.js'
 
 /** What a browser or a script sent. */
 export type Submission =
@@ -31,6 +32,7 @@ export function readBody(): Middleware {
     if (encoding !== '' && encoding !== 'identity') {
       throw new GatewayError('unsupported_media_type', { reason: 'A compressed request body is not accepted here.' })
     }
+    inviteBody(ctx.req, ctx.res)
     await read(ctx, next)
   }
 }

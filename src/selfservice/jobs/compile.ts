@@ -19,9 +19,9 @@ export interface FlowJobs {
   readonly after: { readonly [method in Method]: readonly RunJob[] }
 }
 
-/** A list entry that makes no sense, with the place it stands at (`selfservice.login.after.password[0]`). */
+/** A list entry that makes no sense, and the keys that lead to it in the configuration. */
 export interface JobProblem {
-  readonly path: string
+  readonly path: readonly string[]
   readonly message: string
 }
 
@@ -31,7 +31,7 @@ export function checkJobs(config: Config): JobProblem[] {
   eachList(config, (place, path, entries) => {
     for (const [index, entry] of entries.entries()) {
       const problem = checkEntry(place, entry)
-      if (problem !== undefined) problems.push({ path: `${path}[${index}]`, message: problem })
+      if (problem !== undefined) problems.push({ path: [...path, String(index)], message: problem })
     }
   })
   return problems
@@ -55,12 +55,12 @@ interface FlowLists { readonly before: readonly Entry[], readonly after: { reado
 
 const ajv = new Ajv({ useDefaults: true, allErrors: true, formats: { 'http-url': isHttpUrl, cidr: true } })
 
-function eachList(config: Config, visit: (place: JobPlace, path: string, entries: readonly Entry[]) => void): void {
+function eachList(config: Config, visit: (place: JobPlace, path: readonly string[], entries: readonly Entry[]) => void): void {
   for (const kind of ['registration', 'login'] as const) {
     const lists: FlowLists = config.selfservice[kind]
-    visit(`${kind}.before`, `selfservice.${kind}.before`, lists.before)
+    visit(`${kind}.before`, ['selfservice', kind, 'before'], lists.before)
     for (const method of ['password', 'oidc'] as const) {
-      visit(`${kind}.after`, `selfservice.${kind}.after.${method}`, lists.after[method])
+      visit(`${kind}.after`, ['selfservice', kind, 'after', method], lists.after[method])
     }
   }
 }

@@ -7,7 +7,7 @@ import { canonicalIdentifier } from '../../identity/identifiers.js'
 import type { IdentitySchema } from '../../identity/identity-schema.js'
 import type { Hasher } from '../../identity/password-hash.js'
 import type { PasswordPolicy } from '../../identity/password-policy.js'
-import { flattenTraits } from '../../identity/trait-form.js'
+import { flattenTraits } from '../../identity/traits.js'
 import type { Identity, JsonObject, JsonValue, Problem } from '../../store/records.js'
 import type { Store } from '../../store/store.js'
 import type { PasswordStrategy, Recognised, Refused } from './strategy.js'
@@ -72,7 +72,7 @@ function submittedTraits(submission: Exclude<Submission, { kind: 'unreadable' }>
 }
 
 function traitValues(traits: JsonObject): { [field: string]: JsonValue } {
-  return Object.fromEntries(flattenTraits(traits).map(([path, value]) => [`traits.${path}`, value]))
+  return Object.fromEntries(flattenTraits(traits).map(([name, value]) => [`traits.${name}`, value]))
 }
 
 async function newIdentity(traits: JsonObject, identifiers: readonly string[], password: string, hasher: Hasher): Promise<Identity> {
@@ -86,8 +86,8 @@ async function newIdentity(traits: JsonObject, identifiers: readonly string[], p
 
 /** Takes the same time and asks the same questions whether or not anybody has that identifier (security A2). */
 async function recognise(typed: string, password: string, store: Store, hasher: Hasher): Promise<Recognised | undefined> {
-  const identifier = canonicalIdentifier(typed)
-  const identity = identifier === undefined ? undefined : await store.findIdentityByIdentifier({ method: 'password', identifier })
+  const identifier = canonicalIdentifier(typed, 'identifier')
+  const identity = typeof identifier === 'string' ? await store.findIdentityByIdentifier({ method: 'password', identifier }) : undefined
   const hash = identity?.credentials.password?.hash
   if (!await hasher.verify(hash, password) || identity === undefined || hash === undefined) return undefined
   return { identity: hasher.needsRehash(hash) ? await rehashed(identity, password, store, hasher) : identity }

@@ -1,0 +1,34 @@
+/** Options that several commands share. */
+import { parseArgs, type ParseArgsConfig } from 'node:util'
+
+import { UsageError } from './usage-error.js'
+
+type Options = NonNullable<ParseArgsConfig['options']>
+
+/** Parses strictly; what it can't parse is a `UsageError`. */
+export function readOptions<const O extends Options>(args: readonly string[], options: O) {
+  try {
+    return parseArgs({ args: [...args], options, allowPositionals: true })
+  } catch (error) {
+    throw new UsageError((error as Error).message)
+  }
+}
+
+export const configOptions = { config: { type: 'string', short: 'c', multiple: true } } as const
+
+/** The files of `-c`, or the one that is read without it. */
+export function configFiles(given: readonly string[] | undefined): readonly string[] {
+  return given === undefined || given.length === 0 ? ['config/oathgate.yml'] : given
+}
+
+export const adminOptions = {
+  endpoint: { type: 'string', short: 'e' },
+  token: { type: 'string' },
+} as const
+
+/** Where the admin listener is, and the token to show it. Options win over the environment. */
+export function adminEndpoint(values: { readonly endpoint?: string | undefined, readonly token?: string | undefined }): { readonly url: string, readonly token: string | undefined } {
+  const url = values.endpoint ?? process.env['OATHGATE_ADMIN_URL'] ?? 'http://127.0.0.1:4434'
+  if (!URL.canParse(url)) throw new UsageError(`"${url}" is not a URL`)
+  return { url: url.replace(/\/+$/, ''), token: values.token ?? process.env['OATHGATE_ADMIN_TOKEN'] }
+}

@@ -1,0 +1,31 @@
+/** A server that listens, and how it comes to an end. */
+import type { Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+
+export interface Listener {
+  /** The real one, when 0 was asked for. */
+  readonly port: number
+  /** Takes no new connections and ends idle ones; resolves when those at work have done it. */
+  drain(): Promise<void>
+  /** Cuts what is still open. */
+  close(): void
+}
+
+/** Listens; rejects with a sentence when the address can't be had. */
+export async function listen(server: Server, host: string, port: number): Promise<Listener> {
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (cause: NodeJS.ErrnoException) => {
+      const why = cause.code === 'EADDRINUSE' ? 'something else is listening there already' : cause.message
+      reject(new Error(`can not listen on ${host}:${port}: ${why}`, { cause }))
+    })
+    server.listen(port, host, resolve)
+  })
+  return {
+    port: (server.address() as AddressInfo).port,
+    drain: () => new Promise(resolve => {
+      server.close(() => { resolve() })
+      server.closeIdleConnections()
+    }),
+    close: () => { server.closeAllConnections() },
+  }
+}

@@ -1,0 +1,61 @@
+#!/usr/bin/env node
+/** The command line: finds the command, runs it, turns a failure into a sentence and an exit code. */
+import { health } from './cli/health.js'
+import { identities } from './cli/identities.js'
+import { serve } from './cli/serve.js'
+import { UsageError } from './cli/usage-error.js'
+import { validate } from './cli/validate.js'
+import { documents } from './cli/documents.js'
+import { ConfigError } from './config/config-error.js'
+import { version } from './version.js'
+
+/** A command gets the arguments after its name and answers its exit code. */
+type Command = (args: readonly string[]) => Promise<number> | number
+
+const commands: Readonly<Record<string, Command>> = {
+  serve,
+  validate,
+  identities,
+  health,
+  docs: documents,
+  version: () => {
+    process.stdout.write(`${version}\n`)
+    return 0
+  },
+  help: () => {
+    process.stdout.write(usage)
+    return 0
+  },
+}
+
+const usage = `oathgate ${version}: an identity-aware reverse proxy with registration built in
+
+  oathgate serve [-c FILE]...            run the gateway
+  oathgate validate [-c FILE]...         check configuration, identity schemas and access rules
+  oathgate identities list               people, oldest first  [--limit N] [--offset N] [--json]
+  oathgate identities get ID
+  oathgate identities create [FILE]      from {"traits": {...}}; without FILE from standard input
+  oathgate identities delete ID...
+  oathgate health alive|ready            ask a running gateway; exit code 1 when it says no
+  oathgate version
+
+-c may be given several times, later files win; without it config/oathgate.yml is read.
+Every configuration key can come from the environment, such as URLS_REGISTRATION_UI or SERVE_PUBLIC_PORT.
+identities and health ask the admin listener: --endpoint URL or OATHGATE_ADMIN_URL, and --token or OATHGATE_ADMIN_TOKEN.
+`
+
+async function main([name = 'help', ...args]: readonly string[]): Promise<number> {
+  const known = name === '--help' || name === '-h' ? 'help' : name === '--version' ? 'version' : name
+  const command = Object.hasOwn(commands, known) ? commands[known] : undefined
+  if (command === undefined) throw new UsageError(`"${name}" is not a command`)
+  return command(args)
+}
+
+try {
+  process.exitCode = await main(process.argv.slice(2))
+} catch (error) {
+  if (error instanceof UsageError) process.stderr.write(`${error.message}\n\n${usage}`)
+  else if (error instanceof ConfigError) process.stderr.write(`${error.message}\n`)
+  else process.stderr.write(`oathgate: ${error instanceof Error ? error.message : String(error)}\n`)
+  process.exitCode = error instanceof UsageError ? 2 : 1
+}

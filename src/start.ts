@@ -1,0 +1,160 @@
+/** Puts the gateway together from a loaded configuration and runs it. The one place where everything meets. */
+import { createServer, type Server } from 'node:http'
+import { setTimeout as delay } from 'node:timers/promises'
+
+import { watchRules } from './access/repositories.js'
+import { durationMs } from './config/duration.js'
+import type { LoadedConfig } from './config/load.js'
+import type { Config } from './config/schema.js'
+import { sessionSecrets } from './config/secrets.js'
+import { adminApp, publicApp, upgradeHandler, type PublicParts } from './gateway.js'
+import { createAccessRequestReader } from './http/access-request.js'
+import { csrfCookieName } from './http/csrf.js'
+import { listen, type Listener } from './http/listener.js'
+import { createPublicServer } from './http/server.js'
+import { loadIdentitySchemas, type IdentitySchemas } from './identity/identity-schema.js'
+import { createHasher } from './identity/password-hash.js'
+import { createPasswordPolicy } from './identity/password-policy.js'
+import type { Log } from './log.js'
+import { createForwarder } from './proxy/forward.js'
+import { createUpgrader } from './proxy/upgrade.js'
+import { createSelfService } from './selfservice/selfservice.js'
+import type { SelfService } from './selfservice/service.js'
+import { sessionDocument } from './session/document.js'
+import { createSessions, type Sessions } from './session/sessions.js'
+import { parseDsn } from './store/dsn.js'
+import { openStore } from './store/open.js'
+import type { Store } from './store/store.js'
+import { version } from './version.js'
+
+/** A gateway that accepts requests. */
+export interface RunningGateway {
+  readonly publicPort: number
+  readonly adminPort: number
+  /**
+   * Says "not ready" for `serve.public.drain_wait`, then takes no new connections, lets requests in flight finish for
+   * `serve.public.drain` at most, and closes everything. `hurry` cuts the waiting short.
+   */
+  stop(hurry?: AbortSignal): Promise<void>
+}
+
+/** Rejects with a sentence when something that the configuration names is not there or not right; nothing runs then. */
+export async function startGateway({ config, baseDir }: LoadedConfig, log: Log): Promise<RunningGateway> {
+  const schemas = await loadIdentitySchemas({
+    defaultUrl: config.identity.traits.default_schema_url, schemas: config.identity.traits.schemas, baseDir,
+  })
+  for (const warning of schemas.warnings) log.warn(warning)
+  const address = parseDsn(config.dsn)
+  const secrets = await sessionSecrets(config, address.kind === 'embedded' ? address.path : undefined)
+
+  const opened: (() => Promise<void>)[] = []
+  try {
+    const store = await openStore({
+      dsn: config.dsn, timeoutMs: durationMs(config.store.timeout), keyPrefix: config.store.key_prefix,
+      durability: config.store.durability, warn: message => { log.warn(message) },
+    })
+    opened.push(() => store.close())
+    const sessions = createSessions(store, {
+      secrets, lifespanMs: durationMs(config.session.lifespan), idleLifespanMs: durationMs(config.session.idle_lifespan),
+      maxPerIdentity: config.session.max_per_identity,
+    })
+    const publicUrl = config.urls.self.public.replace(/\/+$/, '')
+    const rules = await watchRules(config, baseDir, {
+      sessions, sessionCookie: config.session.cookie.name, sessionDocument: found => sessionDocument(found, publicUrl),
+    }, log)
+    opened.push(async () => { rules.close() })
+
+    const selfService = assembleSelfService(config, store, sessions, schemas, log)
+    const forwarder = createForwarder(forwarderOptions(config))
+    opened.push(() => forwarder.close())
+    const upgrader = createUpgrader(upgraderOptions(config))
+    opened.push(async () => { upgrader.close() })
+
+    const parts: PublicParts = { readRequest: requestReader(config), selfService, rules: rules.current, forwarder, upgrader, log }
+    let accepting = true
+    const admin = adminApp({
+      selfService, store, version, accepting: () => accepting,
+      identities: { store, schemas, publicUrl, adminUrl: config.urls.self.admin.replace(/\/+$/, '') },
+      rules: { documents: () => rules.current().documents, status: rules.status },
+    }, { token: config.serve.admin.token, adminUrl: config.urls.self.admin, log })
+
+    const adminSide = await listen(createServer(admin.callback()), config.serve.admin.host, config.serve.admin.port)
+    opened.push(async () => { adminSide.close() })
+    const publicSide = await listen(publicServer(config, parts), config.serve.public.host, config.serve.public.port)
+    opened.push(async () => { publicSide.close() })
+
+    return {
+      publicPort: publicSide.port,
+      adminPort: adminSide.port,
+      async stop(hurry = new AbortController().signal) {
+        accepting = false
+        await pause(durationMs(config.serve.public.drain_wait), hurry)
+        await drain(publicSide, durationMs(config.serve.public.drain), hurry)
+        await closeAll(opened)
+      },
+    }
+  } catch (error) {
+    await closeAll(opened)
+    throw error
+  }
+}
+
+/** Requests in flight finish, or are cut when their time is over. */
+async function drain(listener: Listener, limitMs: number, hurry: AbortSignal): Promise<void> {
+  const drained = new AbortController()
+  const finished = listener.drain().then(() => { drained.abort() })
+  await Promise.race([finished, pause(limitMs, AbortSignal.any([hurry, drained.signal]))])
+}
+
+async function pause(ms: number, cutShort: AbortSignal): Promise<void> {
+  await delay(ms, undefined, { signal: cutShort }).catch(() => undefined)
+}
+
+/** Last opened, first closed; one that fails does not keep the others open. */
+async function closeAll(opened: readonly (() => Promise<void>)[]): Promise<void> {
+  for (const close of [...opened].reverse()) await close().catch(() => undefined)
+}
+
+function assembleSelfService(config: Config, store: Store, sessions: Sessions, schemas: IdentitySchemas, log: Log): SelfService {
+  const { argon2 } = config.hashers
+  const passwords = config.selfservice.strategies.password.config
+  const hasher = createHasher({ ...argon2, maxPasswordBytes: passwords.max_password_bytes })
+  const policy = createPasswordPolicy({ ...passwords, onBreachCheckFailure: detail => { log.warn({ detail }, 'breach check failed') } })
+  return createSelfService(config, { store, sessions, schemas, hasher, policy })
+}
+
+function forwarderOptions(config: Config): Parameters<typeof createForwarder>[0] {
+  const { timeout, connections, keep_alive: keepAlive } = config.proxy
+  return {
+    timeout: { connect: durationMs(timeout.connect), response: durationMs(timeout.response), body: durationMs(timeout.body) },
+    connections,
+    keepAlive: durationMs(keepAlive),
+    maxBodyBytes: config.serve.public.limits.body_bytes,
+    ownCookies: [config.session.cookie.name, csrfCookieName],
+  }
+}
+
+function upgraderOptions(config: Config): Parameters<typeof createUpgrader>[0] {
+  const { timeout } = config.proxy
+  return {
+    timeout: { connect: durationMs(timeout.connect), response: durationMs(timeout.response) },
+    ownCookies: [config.session.cookie.name, csrfCookieName],
+    allowedOrigins: config.serve.public.cors.enabled ? config.serve.public.cors.allowed_origins : [],
+  }
+}
+
+function requestReader(config: Config): PublicParts['readRequest'] {
+  const { trusted_proxies: trustedProxies, limits } = config.serve.public
+  return createAccessRequestReader({ trustedProxies, pathBytes: limits.path_bytes, headerFields: limits.header_fields })
+}
+
+function publicServer(config: Config, parts: PublicParts): Server {
+  const { timeout, limits } = config.serve.public
+  const handle = publicApp(parts).callback()
+  return createPublicServer({
+    timeout: { read: durationMs(timeout.read), write: durationMs(timeout.write), idle: durationMs(timeout.idle) },
+    limits: { headerBytes: limits.header_bytes, connections: limits.connections },
+    onRequest: (req, res) => { void handle(req, res) },
+    onUpgrade: upgradeHandler(parts),
+  })
+}
