@@ -22,6 +22,7 @@ const autocompletes = {
 
 /** @type {readonly [RegExp, string][]} */
 const wordings = [
+  [/^\S+ is required$/, 'Please fill this in.'],
   [/^Does not match format 'email'$/, 'This does not look like an e-mail address.'],
   [/^Does not match format 'uri'$/, 'This does not look like a web address.'],
   [/^Invalid type\. Expected: (number|integer), given: string$/, 'Please enter a number.'],
