@@ -18,8 +18,6 @@ export const bodyLimit = 65_536
 /** Most fields of one form (security D5). */
 const fieldLimit = 100
 
-const unparsed = Symbol.for('unparsedBody')
-
 /** Reads the body of self-handled routes into `ctx.request.body`; 413 beyond the limit, 415 for what is compressed (security D4). */
 export function readBody(): Middleware {
   const read = koaBody({
@@ -46,8 +44,7 @@ export function readSubmission(ctx: Context): Submission {
     throw new GatewayError('unsupported_media_type', { reason: `Text is accepted in UTF-8, not in ${charset}.` })
   }
 
-  const body = ctx.request.body as Record<string | symbol, unknown> | undefined
-  const text = body?.[unparsed]
+  const text = (ctx.request as { rawBody?: unknown }).rawBody
   if (typeof text !== 'string' && !ctx.request.length && ctx.get('transfer-encoding') === '') {
     return { kind: 'unreadable', problem: { code: 'body_empty' } }
   }
