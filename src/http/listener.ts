@@ -7,7 +7,7 @@ export interface Listener {
   readonly port: number
   /** Takes no new connections and ends idle ones; resolves when those at work have done it. */
   drain(): Promise<void>
-  /** Cuts what is still open. */
+  /** Takes no new connections and cuts those that are open. */
   close(): void
 }
 
@@ -26,6 +26,9 @@ export async function listen(server: Server, host: string, port: number): Promis
       server.close(() => { resolve() })
       server.closeIdleConnections()
     }),
-    close: () => { server.closeAllConnections() },
+    close() {
+      server.close()
+      server.closeAllConnections()
+    },
   }
 }
