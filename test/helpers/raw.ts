@@ -31,7 +31,7 @@ export function sendRaw(port: number, pieces: string | Buffer | readonly (string
     const finish = (end: RawAnswer['end']): void => {
       clearTimeout(timer)
       socket.destroy()
-      const statuses = [...text.matchAll(/^HTTP\/1\.1 (\d{3})/gm)].map(([, status]) => Number(status))
+      const statuses = [...text.matchAll(/HTTP\/1\.1 (\d{3}) /g)].map(([, status]) => Number(status))
       resolve({ text, status: statuses[0] ?? 0, statuses, end })
     }
     const timer = setTimeout(() => finish('open'), options.waitMs ?? 5000)
