@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { Socket } from 'node:net'
 
 import { hasBody } from './framing.js'
-import { answerRaw } from './raw-answer.js'
+import { answerRaw, lingerThenDestroy } from './raw-answer.js'
 import { cutStalled, type Exchange } from './stalled-clients.js'
 import { isWebSocketUpgrade, replayWithoutUpgrade } from './upgrade-request.js'
 
@@ -87,20 +87,27 @@ function refuse(error: NodeJS.ErrnoException, socket: Socket, exchange: Exchange
   if (socket.writableEnded) return // refused already; this is what the client still sends
 
   const [status, message] = refusals[error.code ?? ''] ?? [400, 'The request was malformed or contained invalid parameters']
-  if (exchange === undefined || exchange.res.writableFinished) {
+  if (exchange === undefined) {
     answerRaw(socket, status, message)
     return
   }
-  if (exchange.req.complete) { // it was a later request on the same connection that is malformed
-    exchange.res.once('finish', () => answerRaw(socket, status, message))
+  const { req, res } = exchange
+  if (req.complete) { // it is a later request on the same connection that is malformed
+    if (res.closed) answerRaw(socket, status, message)
+    else res.once('close', () => socket.writableEnded || answerRaw(socket, status, message))
     return
   }
-  if (exchange.res.headersSent) {
+  if (!res.headersSent) {
+    answerRaw(socket, status, message)
+    req.destroy(error)
+    return
+  }
+  if (!res.writableEnded) { // the answer has begun, and there is no telling it from a second one
     socket.destroy()
     return
   }
-  answerRaw(socket, status, message)
-  exchange.req.destroy(error)
+  socket.end()
+  lingerThenDestroy(socket)
 }
 
 const refusals: Readonly<Record<string, readonly [status: number, message: string]>> = {

@@ -3,6 +3,7 @@ import type { ServerResponse } from 'node:http'
 import type { Dispatcher } from 'undici'
 
 import { GatewayError } from '../errors.js'
+import { clientGone, isClientGone } from './transport-error.js'
 
 export interface ResponseHandlerOptions {
   readonly res: ServerResponse
@@ -30,12 +31,14 @@ export function createResponseHandler(options: ResponseHandlerOptions): Dispatch
   let begun = false
   let interim = 0
 
-  res.on('close', () => {
+  function giveUp(): void {
     if (over) return
     over = true
-    abort?.(new Error('the client went away'))
+    abort?.(clientGone())
     options.onClientGone()
-  })
+  }
+
+  res.on('close', giveUp)
 
   function flushHead(): void {
     // Upstreams that think before the first byte of the body (event streams) still show that they are there.
@@ -45,7 +48,7 @@ export function createResponseHandler(options: ResponseHandlerOptions): Dispatch
   return {
     onConnect(doAbort) {
       abort = doAbort
-      if (over) doAbort(new Error('the client went away'))
+      if (over) doAbort(clientGone())
     },
 
     onResponseStarted() {
@@ -77,6 +80,10 @@ export function createResponseHandler(options: ResponseHandlerOptions): Dispatch
 
     onError(error) {
       if (over) return
+      if (isClientGone(error)) {
+        giveUp()
+        return
+      }
       if (res.headersSent) {
         over = true
         cut(res)

@@ -15,6 +15,16 @@ const codes: Readonly<Record<string, ErrorCode>> = {
   UND_ERR_NOT_SUPPORTED: 'internal_error',
 }
 
+/** Why an exchange is given up that its client no longer waits for; nobody is told. */
+export function clientGone(): Error {
+  return Object.assign(new Error('the client went away'), { code: 'CLIENT_GONE' })
+}
+
+/** Whether this is what became of such an exchange. */
+export function isClientGone(error: Error): boolean {
+  return 'code' in error && error.code === 'CLIENT_GONE'
+}
+
 /** Whatever a transport throws or emits, as what the client is told. What went wrong is in `detail`, for the log. */
 export function toUpstreamError(thrown: unknown): GatewayError {
   if (thrown instanceof GatewayError) return thrown

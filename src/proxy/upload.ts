@@ -4,6 +4,7 @@ import { Readable } from 'node:stream'
 
 import { GatewayError } from '../errors.js'
 import { inviteBody } from '../http/framing.js'
+import { clientGone } from './transport-error.js'
 
 /**
  * A stream of the request's body that can be given up without giving up the client, who may be about to get an answer. Reading
@@ -45,7 +46,7 @@ export function createUpload(req: IncomingMessage, res: ServerResponse, maxBytes
   }
 
   function onClose(): void {
-    if (!req.complete) upload.destroy(new Error('the client went away'))
+    if (!req.complete) upload.destroy(clientGone())
   }
 
   req.on('close', onClose).on('error', onClose)
