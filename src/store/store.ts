@@ -36,7 +36,7 @@ export interface Store {
   /** By creation, oldest first. */
   listIdentities(page: { readonly limit: number, readonly offset: number }): Promise<Identity[]>
 
-  /** Writes or overwrites; whether the flow is consumed does not change. Forgotten `retentionMs` after it expires. */
+  /** Writes or overwrites; whether the flow is consumed does not change. Forgotten `flowRetentionMs` (`retention.ts`) after it expires. */
   saveFlow(flow: Flow): Promise<void>
   findFlow(id: string): Promise<FoundFlow | undefined>
   /** Spends the flow's one submit: true for exactly one caller, however many ask at once. */
@@ -44,7 +44,7 @@ export interface Store {
   /** Gives the submit back, when what it was spent on did not come about. */
   releaseFlow(id: string): Promise<void>
 
-  /** Forgotten at `session.expiresAt` by itself. */
+  /** Forgotten at `session.expiresAt` by itself. Nothing is written when the identity is gone or the end is past. */
   createSession(session: Session): Promise<void>
   /** The session with that token hash and the identity that owns it; `undefined` when either is gone or it has expired. */
   findSession(tokenHash: string): Promise<FoundSession | undefined>
@@ -54,6 +54,7 @@ export interface Store {
   deleteSession(tokenHash: string): Promise<boolean>
   /** How many there were. `except` names a token hash that stays. */
   deleteSessionsOf(identityId: string, except?: string): Promise<number>
+  /** Oldest first. */
   listSessionsOf(identityId: string): Promise<Session[]>
 
   /** Forgotten after a day. */

@@ -1,0 +1,7 @@
+/** How long the stores keep what has no end of its own. */
+
+/** How long a flow is still found after it expired, in milliseconds, so that its browser can be sent to a fresh one. */
+export const flowRetentionMs = 3_600_000
+
+/** How long a stored error is found, in milliseconds. */
+export const errorRetentionMs = 86_400_000
