@@ -7,9 +7,11 @@ import { decide } from './access/decide.js'
 import type { RuleSet } from './access/rules.js'
 import { adminGuard } from './admin/guard.js'
 import { adminRoutes, type AdminService } from './admin/routes.js'
+import type { Config } from './config/schema.js'
 import { toGatewayError } from './errors.js'
 import type { AccessRequest } from './http/access-request.js'
 import { answerErrors, plainAnswer } from './http/answer-errors.js'
+import { answerCors } from './http/cors.js'
 import { stateOf } from './http/exchange.js'
 import { createUpgradeResponse } from './http/upgrade-request.js'
 import type { Log } from './log.js'
@@ -22,6 +24,7 @@ import type { SelfService } from './selfservice/service.js'
 /** What requests on the public listener meet. */
 export interface PublicParts {
   readonly readRequest: (req: IncomingMessage) => AccessRequest
+  readonly cors: Config['serve']['public']['cors']
   readonly selfService: SelfService
   /** The rules in force at this moment. */
   readonly rules: () => RuleSet
@@ -31,7 +34,7 @@ export interface PublicParts {
 }
 
 /** Everything that happens to a request on the public listener, in order. */
-export function publicApp({ readRequest, selfService, rules, forwarder, log }: PublicParts): Koa {
+export function publicApp({ readRequest, cors, selfService, rules, forwarder, log }: PublicParts): Koa {
   const app = new Koa()
 
   app.use(logRequests(log))
@@ -40,6 +43,7 @@ export function publicApp({ readRequest, selfService, rules, forwarder, log }: P
     stateOf(ctx).request = readRequest(ctx.req)
     return next()
   })
+  app.use(answerCors(cors))
   app.use(selfServiceRoutes(selfService))
   app.use(async ctx => {
     const state = stateOf(ctx)

@@ -70,7 +70,7 @@ export async function startGateway({ config, baseDir }: LoadedConfig, log: Log):
     const upgrader = createUpgrader(upgraderOptions(config))
     opened.push(async () => { upgrader.close() })
 
-    const parts: PublicParts = { readRequest: requestReader(config), selfService, rules: rules.current, forwarder, upgrader, log }
+    const parts: PublicParts = { readRequest: requestReader(config), cors: config.serve.public.cors, selfService, rules: rules.current, forwarder, upgrader, log }
     let accepting = true
     const admin = adminApp({
       selfService, store, version, accepting: () => accepting,

@@ -6,6 +6,7 @@ import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypt
 import type { IncomingHttpHeaders } from 'node:http'
 
 import { readCookie } from './cookies.js'
+import type { OriginList } from './origins.js'
 
 /** The cookie's name, that of the predecessor. */
 export const csrfCookieName = 'csrf_token'
@@ -61,11 +62,11 @@ export function isCsrfToken(presented: string | undefined, cookie: string | unde
  * Whether a state-changing request may come from where the browser says it comes from. Browsers that say nothing (and
  * other clients) are judged by their token alone; `Origin: null` is nobody's origin (security C3).
  */
-export function isTrustedOrigin(headers: IncomingHttpHeaders, trustedOrigins: ReadonlySet<string>): boolean {
+export function isTrustedOrigin(headers: IncomingHttpHeaders, trusted: OriginList): boolean {
   const site = headers['sec-fetch-site']
   if (site === 'same-origin') return true
   const { origin } = headers
-  if (origin !== undefined) return trustedOrigins.has(origin)
+  if (origin !== undefined) return trusted(origin)
   return site === undefined || site === 'none'
 }
 

@@ -176,12 +176,12 @@ function goesToErrorPage(error: GatewayError, route: Route, visit: Visit): boole
 
 /** On everything that the gateway itself says to a browser (security C8). */
 function setOwnHeaders(ctx: Context): void {
+  ctx.vary('Cookie')
   ctx.set({
     'Cache-Control': 'no-store',
     'Content-Security-Policy': "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
     'Cross-Origin-Opener-Policy': 'same-origin',
     'Referrer-Policy': 'no-referrer',
-    'Vary': 'Cookie',
     'X-Content-Type-Options': 'nosniff',
     'X-Frame-Options': 'DENY',
   })

@@ -1,7 +1,7 @@
 /** Builds self-service from the configuration: everything that can be decided before the first visit. */
 import type { Config } from '../config/schema.js'
 import { durationMs } from '../config/duration.js'
-import { createReturnToPolicy } from '../http/return-to.js'
+import { createOriginList } from '../http/origins.js'
 import type { IdentitySchema, IdentitySchemas } from '../identity/identity-schema.js'
 import type { Hasher } from '../identity/password-hash.js'
 import type { PasswordPolicy } from '../identity/password-policy.js'
@@ -56,13 +56,13 @@ export function createSelfService(config: Config, parts: SelfServiceParts): Self
 function selfServiceUrls({ urls, selfservice }: Config): SelfServiceUrls {
   const publicUrl = urls.self.public.replace(/\/+$/, '')
   const pages = [publicUrl, urls.registration_ui, urls.login_ui]
-  const returnTo = createReturnToPolicy(urls.whitelisted_return_to_domains)
+  const whitelisted = urls.whitelisted_return_to_domains
   return {
     public: publicUrl,
     errorUi: urls.error_ui,
     defaultReturnTo: urls.default_return_to,
     afterLogout: selfservice.logout.redirect_to,
-    returnTo,
-    trustedOrigins: new Set([...pages.map(page => new URL(page).origin), ...returnTo.origins]),
+    returnTo: createOriginList(whitelisted),
+    trustedOrigins: createOriginList([...pages, ...whitelisted]),
   }
 }

@@ -1,5 +1,5 @@
 /** What the flows are made of: everything that is decided when the gateway starts. Built by `createSelfService`. */
-import type { ReturnToPolicy } from '../http/return-to.js'
+import type { OriginList } from '../http/origins.js'
 import type { IdentitySchemas } from '../identity/identity-schema.js'
 import type { Sessions } from '../session/sessions.js'
 import type { Flow } from '../store/records.js'
@@ -39,7 +39,8 @@ export interface SelfServiceUrls {
   readonly errorUi: string
   readonly defaultReturnTo: string
   readonly afterLogout: string
-  readonly returnTo: ReturnToPolicy
+  /** `urls.whitelisted_return_to_domains`. */
+  readonly returnTo: OriginList
   /** Origins whose pages may submit forms: the gateway's own, the UI pages', the whitelisted ones. */
-  readonly trustedOrigins: ReadonlySet<string>
+  readonly trustedOrigins: OriginList
 }
