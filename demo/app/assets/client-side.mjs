@@ -17,10 +17,10 @@ root.addEventListener('submit', event => {
   event.preventDefault()
   void submit(form)
 })
-await load()
+await load(new URLSearchParams(location.search).get('request'))
 
-async function load() {
-  const id = new URLSearchParams(location.search).get('request')
+/** @param {string | null} id */
+async function load(id) {
   const response = id && await fetch(`${publicPath}/auth/browser/requests/${kind}?${new URLSearchParams({ request: id })}`, {
     headers: { accept: 'application/json' },
   })
@@ -47,11 +47,14 @@ async function submit(form) {
     return form.submit()
   }
 
-  // The gateway answers success with the same redirect as for a plain form; `fetch` has followed it.
-  if (response.redirected && response.ok) return location.assign(response.url)
+  // The gateway answers success with the same redirect as for a plain form; `fetch` has followed it. Without a `redirect` job
+  // there is none.
+  if (response.ok) return location.assign(response.redirected ? response.url : '/')
   const answer = await response.json().catch(() => undefined)
   if (answer?.methods) return render(answer)
-  if (response.status === 404 || response.status === 410) return begin()
+  // Expired or used: the gateway has begun a new flow, which says so.
+  if (response.status === 410) return load(answer?.error?.details?.use_flow_id ?? null)
+  if (response.status === 404) return begin()
 
   button?.removeAttribute('disabled')
   alertAbove(form, answer?.error?.reason ?? answer?.error?.message ?? 'The server did not understand. Please try again.')
