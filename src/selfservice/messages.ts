@@ -39,7 +39,7 @@ const sentences: { readonly [code: string]: Sentence } = {
   dependency: p => `Has a dependency on ${p('dependency')}`,
   any_of: () => 'Must match at least one of several schemas',
   one_of: () => 'Must match exactly one of several schemas',
-  not: () => 'Must not match the schema that it matches',
+  not: () => 'Matches what the schema rules out',
   not_allowed: () => 'No value is allowed here',
   invalid: () => 'The value is not valid',
   internal: () => 'Internal Error',
@@ -59,6 +59,7 @@ const sentences: { readonly [code: string]: Sentence } = {
   policy_length: p => `${policy}password length must be at least ${p('min')} characters but only got ${p('length')}`,
   policy_too_long: p => `${policy}the password must not be longer than ${p('max')} bytes`,
   policy_common: () => `${policy}the password has been found in data breaches and must no longer be used.`,
+  policy_decorated: () => `${policy}the password is a well-known one with little added to it and must not be used.`,
   policy_breached: p => `${policy}the password has been found in at least ${p('count')} data breaches and must no longer be used.`,
   policy_context: () => `${policy}the password is made of words that are easy to guess for this account`,
 
