@@ -2,6 +2,7 @@
 import { createServer, type Server } from 'node:http'
 import { setTimeout as delay } from 'node:timers/promises'
 
+import type { Services } from './access/pipeline.js'
 import { watchRules } from './access/repositories.js'
 import { durationMs } from './config/duration.js'
 import type { LoadedConfig } from './config/load.js'
@@ -58,10 +59,7 @@ export async function startGateway({ config, baseDir }: LoadedConfig, log: Log):
       secrets, lifespanMs: durationMs(config.session.lifespan), idleLifespanMs: durationMs(config.session.idle_lifespan),
       maxPerIdentity: config.session.max_per_identity,
     })
-    const publicUrl = config.urls.self.public.replace(/\/+$/, '')
-    const rules = await watchRules(config, baseDir, {
-      sessions, sessionCookie: config.session.cookie.name, sessionDocument: found => sessionDocument(found, publicUrl),
-    }, log)
+    const rules = await watchRules(config, baseDir, ruleServices(config, sessions), log)
     opened.push(async () => { rules.close() })
 
     const selfService = assembleSelfService(config, store, sessions, schemas, log)
@@ -74,7 +72,7 @@ export async function startGateway({ config, baseDir }: LoadedConfig, log: Log):
     let accepting = true
     const admin = adminApp({
       selfService, store, version, accepting: () => accepting,
-      identities: { store, schemas, publicUrl, adminUrl: config.urls.self.admin.replace(/\/+$/, '') },
+      identities: { store, schemas, publicUrl: selfService.urls.public, adminUrl: config.urls.self.admin.replace(/\/+$/, '') },
       rules: { documents: () => rules.current().documents, status: rules.status },
     }, { token: config.serve.admin.token, adminUrl: config.urls.self.admin, log })
 
@@ -97,6 +95,12 @@ export async function startGateway({ config, baseDir }: LoadedConfig, log: Log):
     await closeAll(opened)
     throw error
   }
+}
+
+/** What the handlers of access rules may use of the rest. */
+export function ruleServices(config: Config, sessions: Sessions): Services {
+  const publicUrl = config.urls.self.public.replace(/\/+$/, '')
+  return { sessions, sessionCookie: config.session.cookie.name, sessionDocument: found => sessionDocument(found, publicUrl) }
 }
 
 /** Requests in flight finish, or are cut when their time is over. */

@@ -1,0 +1,42 @@
+/** `oathgate validate`: everything that a start would check, without starting. */
+import { loadRules } from '../access/repositories.js'
+import { loadIdentitySchemas } from '../identity/identity-schema.js'
+import { ruleServices } from '../start.js'
+import { parseDsn } from '../store/dsn.js'
+import { configFiles, configOptions, readOptions } from './options.js'
+import { loadChecked } from './serve.js'
+
+/** 0 and a summary when all of it is right; throws with every mistake and its place otherwise. Warnings go to standard error. */
+export async function validate(args: readonly string[]): Promise<number> {
+  const { values } = readOptions(args, configOptions)
+  const { config, warnings, baseDir } = await loadChecked(configFiles(values.config))
+  parseDsn(config.dsn)
+
+  const { default_schema_url: defaultUrl, schemas } = config.identity.traits
+  const [loadedSchemas, rules] = await allOrEveryMistake([
+    loadIdentitySchemas({ defaultUrl, schemas, baseDir }),
+    loadRules(config, baseDir, ruleServices(config, noSessions)),
+  ])
+
+  for (const warning of [...warnings, ...loadedSchemas.warnings, ...rules.warnings]) process.stderr.write(`warning: ${warning}\n`)
+  const count = (number: number, what: string): string => `${number} ${what}${number === 1 ? '' : 's'}`
+  process.stdout.write(`valid: ${count(rules.documents.length, 'access rule')}, ${count(schemas.length + 1, 'identity schema')}\n`)
+  return 0
+}
+
+/** Rules are compiled against these and never asked for a session. */
+const noSessions = {
+  issue: neverAsked, verify: neverAsked, revoke: neverAsked, revokeAll: neverAsked,
+}
+
+function neverAsked(): Promise<never> {
+  return Promise.reject(new Error('there are no sessions while validating'))
+}
+
+/** Waits for both, so that mistakes of the one do not hide those of the other. */
+async function allOrEveryMistake<A, B>([first, second]: readonly [Promise<A>, Promise<B>]): Promise<readonly [A, B]> {
+  const settled = await Promise.allSettled([first, second])
+  const mistakes = settled.flatMap(result => result.status === 'rejected' ? [(result.reason as Error).message] : [])
+  if (mistakes.length > 0) throw new Error(mistakes.join('\n'))
+  return [await first, await second]
+}
