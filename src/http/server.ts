@@ -17,6 +17,9 @@ export interface PublicServerOptions {
   readonly onUpgrade: (req: IncomingMessage, socket: Socket, head: Buffer) => void
 }
 
+/** Requests of one connection that may wait for the answer before theirs. */
+const maxPipelined = 100
+
 /** A server that does not listen yet. Header fields are not counted here but by `checkFraming`. */
 export function createPublicServer({ timeout, limits, onRequest, onUpgrade }: PublicServerOptions): Server {
   const server = createServer({
@@ -35,8 +38,20 @@ export function createPublicServer({ timeout, limits, onRequest, onUpgrade }: Pu
 
   const exchanges = new WeakMap<Socket, Exchange>()
 
+  /** Pipelined requests wait their turn: an answer that is not its connection's next is not told when the client goes. */
   function begin(req: IncomingMessage, res: ServerResponse): void {
-    exchanges.set(req.socket, { req, res, idleMs: 0, taken: 0 })
+    const { socket } = req
+    const before = exchanges.get(socket)
+    const isWaiting = before !== undefined && !before.res.closed
+    const exchange = { req, res, waiting: isWaiting ? before.waiting + 1 : 0, idleMs: 0, taken: 0 }
+    exchanges.set(socket, exchange)
+
+    if (!isWaiting) start(exchange)
+    else if (exchange.waiting > maxPipelined) socket.destroy()
+    else before.res.once('close', () => socket.writable && start(exchange))
+  }
+
+  function start({ req, res }: Exchange): void {
     if (hasBody(req)) res.once('finish', () => drain(req, timeout.read))
     onRequest(req, res)
   }
@@ -48,7 +63,7 @@ export function createPublicServer({ timeout, limits, onRequest, onUpgrade }: Pu
   server.on('upgrade', (req: IncomingMessage, socket: Socket, head: Buffer) => {
     socket.on('error', () => socket.destroy())
     // A client that pipelines its upgrade would get it in the middle of the answer before.
-    if (exchanges.get(socket)?.res.writableFinished === false) {
+    if (exchanges.get(socket)?.res.closed === false) {
       socket.destroy()
       return
     }

@@ -8,6 +8,8 @@ import { answerRaw } from './raw-answer.js'
 export interface Exchange {
   readonly req: IncomingMessage
   readonly res: ServerResponse
+  /** How many requests of the connection were not answered when it came. */
+  readonly waiting: number
   /** How long the client has taken no byte of the answer that waits for it, and how many it had taken by then. */
   idleMs: number
   taken: number

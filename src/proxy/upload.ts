@@ -50,5 +50,6 @@ export function createUpload(req: IncomingMessage, res: ServerResponse, maxBytes
   }
 
   req.on('close', onClose).on('error', onClose)
+  upload.on('error', () => undefined) // undici stops listening once the exchange is over, which may be before its body is
   return upload
 }

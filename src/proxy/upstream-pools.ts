@@ -86,7 +86,9 @@ function connector(timeout: number, diedInPool: WeakSet<Error>): buildConnector.
 
 function watch(socket: Socket, diedInPool: WeakSet<Error>): void {
   const before = socket.bytesRead
-  socket.on('error', error => {
+  socket.on('error', (error: NodeJS.ErrnoException) => {
     if (socket.bytesRead > before) diedInPool.add(error)
+    // By its own name undici takes a reset for the end of an answer that is delimited by nothing else (security P2).
+    if (error.code === 'ECONNRESET') error.code = 'UPSTREAM_RESET'
   })
 }
