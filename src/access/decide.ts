@@ -14,7 +14,7 @@ export async function decide(request: AccessRequest, rules: RuleSet): Promise<De
   try {
     if (request.encodedSlashes && !rule.encodedSlashes) throw new GatewayError('bad_request', { reason: encodedSlashes })
 
-    let session = await authenticate(rule, { ruleId: rule.id, captures, request })
+    let session = await authenticate(rule, { ruleId: rule.id, request, get captures() { return captures() } })
     for (const { authorize } of rule.authorizers) session = await authorize(session)
     for (const { mutate } of rule.mutators) session = await mutate(session)
 

@@ -12,7 +12,7 @@ type Awaitable<T> = T | Promise<T>
 /** What the matched rule and the request say, for templates and handlers (contracts: MatchContext). */
 export interface MatchContext {
   readonly ruleId: string
-  /** One text per capture group of the pattern, outer groups first; `''` for a group that took no part; empty for glob. */
+  /** One text per capture group of the pattern, by opening parenthesis, named groups last; `''` for a group that took no part; empty for glob. As in the URL, percent-encoded. */
   readonly captures: readonly string[]
   readonly request: AccessRequest
 }
@@ -107,7 +107,9 @@ export interface Handler<Made> {
   readonly name: string
   /** JSON Schema of `config`: its validation, its defaults and its documentation. */
   readonly config: object
-  /** Runs when rules are loaded; `config` has passed the schema. Throws `Error` with a sentence when it still makes no sense. */
+  /** True: rules may use it only where configuration says `enabled: true`, because it asks other services. */
+  readonly optIn?: boolean
+  /** Runs when rules are loaded; `config` has passed the schema. Throws `ConfigMistake` (or `Error`) with a sentence when it still makes no sense. */
   create(config: never, services: Services): Made
 }
 

@@ -1,11 +1,20 @@
 /** The set of access rules in force: which rule a request meets, and what goes for every rule. */
+import { GatewayError } from '../errors.js'
 import type { AccessRequest } from '../http/access-request.js'
-import type { AccessRule } from './pipeline.js'
+import { type AccessConfig, type CompiledRule, compileRule, createCompiler } from './compile-rule.js'
+import { composeAnswerError } from './errors/answer-error.js'
+import { overlapWarnings } from './overlaps.js'
+import type { AccessRule, Services } from './pipeline.js'
+import { type PlacedRule, readRules } from './rule-document.js'
+import { type FindMatches, type Indexed, indexRules } from './rule-index.js'
+import { type RuleJson, ruleJson } from './rule-json.js'
+import { type Place, type RuleMistake, RuleMistakes, mistakeText } from './rule-mistakes.js'
 
-/** A rule that a request meets, with the texts its pattern captured. */
+/** A rule that a request meets. */
 export interface Matched {
   readonly rule: AccessRule
-  readonly captures: readonly string[]
+  /** The texts that its pattern captures, worked out when asked for: few rules use them. */
+  readonly captures: () => readonly string[]
 }
 
 /** All rules, compiled. Never changes: a reload makes another one. */
@@ -16,4 +25,86 @@ export interface RuleSet {
   readonly answerError: AccessRule['answerError']
   /** Folded names (lower-case letters and digits only) of header fields that no client may send (security H2). */
   readonly stripped: ReadonlySet<string>
+  /** The rules as `GET /rules` shows them, in file order. */
+  readonly documents: readonly RuleJson[]
+  /** One line each, told when the set is loaded: rules that match nothing, rules that match the same. */
+  readonly warnings: readonly string[]
+}
+
+/** The text of one rule file. */
+export interface RuleFile {
+  /** What mistakes call it. */
+  readonly name: string
+  readonly text: string
+}
+
+/** Compiles the rules of all files as one set. Throws `RuleMistakes` with every mistake of every file. */
+export function compileRules(files: readonly RuleFile[], config: AccessConfig, services: Services): RuleSet {
+  const mistakes: RuleMistake[] = []
+  const compiler = createCompiler(config, services, (path, message) => mistakes.push({ file: `configuration ${path.join('.')}`, message }))
+  const read = files.map(({ name, text }) => readRules(text, name))
+  const placed = read.flatMap(({ rules }) => rules)
+  mistakes.push(...read.flatMap(found => found.mistakes), ...sharedIds(placed))
+
+  const compiled: CompiledRule[] = []
+  const warnings: string[] = []
+  for (const { document, placeOf } of placed) {
+    const rule = document.id === '' ? undefined : document.id
+    const made = compileRule(document, compiler, (path, message) => mistakes.push({ ...placeOf(path), rule, message }))
+    if (made === undefined) continue
+    compiled.push(made)
+    warnings.push(...made.warnings.map(message => mistakeText({ ...placeOf(['match', 'url']), rule, message })))
+  }
+  if (mistakes.length > 0) throw new RuleMistakes(mistakes)
+
+  const first = config.access_rules.on_multiple_matches === 'first'
+  const http = compiled.filter(isHttp)
+  const find = indexRules(http)
+  return {
+    match: matchBy(find, first ? new Map(http.map((rule, at) => [rule, at])) : undefined),
+    answerError: composeAnswerError([], compiler.fallback),
+    stripped: strippedBy(compiled),
+    documents: placed.map(({ document }) => ruleJson(document)),
+    warnings: [...warnings, ...overlapWarnings(http, find, first ? 'the first takes' : 'is answered with 500')],
+  }
+}
+
+/** `order` is absent where several matches are an error. */
+function matchBy(find: FindMatches<CompiledRule & Indexed>, order: ReadonlyMap<CompiledRule, number> | undefined): RuleSet['match'] {
+  return request => {
+    const found = find(request)
+    if (found.length > 1) {
+      if (order === undefined) throw new GatewayError('several_rules', { detail: `rules ${found.map(({ rule }) => rule.id).join(', ')}` })
+      found.sort((a, b) => (order.get(a) as number) - (order.get(b) as number))
+    }
+
+    const [matched] = found
+    if (matched === undefined) throw new GatewayError('no_rule')
+    return { rule: matched.rule, captures: () => matched.matcher.captures(request.url) }
+  }
+}
+
+function isHttp(rule: CompiledRule): rule is CompiledRule & Indexed {
+  return rule.matcher !== undefined
+}
+
+/** What clients may send themselves although rules set it: where a rule does, its own value replaces theirs. */
+const ordinary = new Set(['authorization', 'cookie'])
+
+function strippedBy(rules: readonly CompiledRule[]): ReadonlySet<string> {
+  const names = rules.flatMap(({ sets }) => sets).filter(name => !ordinary.has(name))
+  return new Set(names.map(name => name.toLowerCase().replace(/[^a-z0-9]/g, '')))
+}
+
+function sharedIds(rules: readonly PlacedRule[]): RuleMistake[] {
+  const seen = new Map<string, Place>()
+  const mistakes: RuleMistake[] = []
+  for (const { document: { id = '' }, placeOf } of rules) {
+    const place = placeOf(['id'])
+    const before = seen.get(id)
+    if (id === '') continue
+    if (before === undefined) seen.set(id, place)
+    else mistakes.push({ ...place, rule: id, message: `The id is taken by the rule in ${before.file}:${before.line ?? 1}` })
+  }
+  return mistakes
 }

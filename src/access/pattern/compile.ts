@@ -71,7 +71,7 @@ function compileRe2(pattern: Node): RE2JS {
     const re2 = RE2JS.compile(source)
     if (re2.programSize() <= maxProgram) return re2
   } catch (error) {
-    throw new PatternError(`This can not be compiled: ${(error as Error).message}`, 0)
+    throw new PatternError(`This can not be compiled: ${(error as Error).message}`)
   }
-  throw new PatternError('This is too large a pattern', 0)
+  throw new PatternError('This is too large a pattern')
 }

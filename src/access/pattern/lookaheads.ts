@@ -60,5 +60,5 @@ function isPrefixFree(texts: readonly string[]): boolean {
 }
 
 function refusal(): PatternError {
-  return new PatternError('A lookahead can not be matched in linear time here; it can at the begin of an expression that only literal text precedes', 0)
+  return new PatternError('A lookahead can not be matched in linear time here; it can at the begin of an expression that only literal text precedes')
 }

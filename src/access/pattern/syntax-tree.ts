@@ -19,10 +19,10 @@ export type Node =
 /** A pattern that can't be used, and where in its text the reason is. */
 export class PatternError extends Error {
   override readonly name = 'PatternError'
-  /** Index into the pattern as written. */
-  readonly offset: number
+  /** Index into the pattern as written; absent when it is about the pattern as a whole. */
+  readonly offset: number | undefined
 
-  constructor(message: string, offset: number) {
+  constructor(message: string, offset?: number) {
     super(message)
     this.offset = offset
   }

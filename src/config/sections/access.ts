@@ -15,7 +15,8 @@ export const accessRules = {
     repositories: { type: 'array', items: { type: 'string', minLength: 1 }, default: [], description: 'Where rules come from: `file://path` (relative to the config file), a folder (`file://rules/`), `inline://<base64>`, `http(s)://`.' },
     matching_strategy: { enum: ['regexp', 'glob'], default: 'regexp', description: 'What stands between `<` and `>` in `match.url`.' },
     on_multiple_matches: { enum: ['error', 'first'], default: 'error', description: 'A request that several rules match: 500, or the first in file order.' },
-    poll_interval: { ...duration, default: '60s', description: 'How often http(s) repositories are asked for changes.' },
+    poll_interval: { ...duration, default: '60s', description: 'How often http(s) repositories are asked for changes, and files looked at whose changes the system does not report.' },
+    max_bytes: { type: 'integer', minimum: 1024, default: 1_048_576, description: 'Size of one rule file; a larger one is refused.' },
   },
 } as const
 
