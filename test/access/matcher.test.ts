@@ -180,14 +180,14 @@ t.test('G-D delimiters that do not balance are refused under both strategies', a
 })
 
 t.test('D6 what no linear matcher can do, and what is no pattern at all, is refused at load with its place', async t => {
-  const rows: [pattern: string, message: RegExp, offset: number][] = [
+  const rows: [pattern: string, message: RegExp, offset: number | undefined][] = [
     ['http://h/<(a)\\1>', /Backreferences/, 13],
     ['http://h/<(?<n>a)\\k<n>>', /Backreferences/, 17],
     ['http://h/<(?<=x>)y>', /Lookbehind/, 10],
     ['http://h/<(?>a+)b>', /Unbalanced/, 17],
     ['http://h/<(?(a)b)>', /linear time/, 10],
-    ['http://h/<(.*)(?!x).*y>', /lookahead/i, 0],
-    ['http://h/<(?!a(?=b)).*x.*>', /lookahead/i, 0],
+    ['http://h/<(.*)(?!x).*y>', /lookahead/i, undefined],
+    ['http://h/<(?!a(?=b)).*x.*>', /lookahead/i, undefined],
     ['http://h/<*>', /glob/, 10],
     ['http://h/<**>', /glob/, 10],
     ['http://h/<a**>', /quantifier follows/, 12],
@@ -203,7 +203,7 @@ t.test('D6 what no linear matcher can do, and what is no pattern at all, is refu
     ['http://h/<\\p{Nonsense}>', /property/, 10],
     ['http://h/<[[:nonsense:]]>', /no class/, 11],
     ['http://h/%zz', /hexadecimal/, 9],
-    ['http://h/<((a{1,100}){1,100}){1,100}>', /compiled|large/, 0],
+    ['http://h/<((a{1,100}){1,100}){1,100}>', /compiled|large/, undefined],
     [`http://h/<${'('.repeat(60)}a${')'.repeat(60)}>`, /deep/, 61],
   ]
   for (const [pattern, message, offset] of rows) {
