@@ -5,6 +5,7 @@ import Koa from 'koa'
 
 import { decide } from './access/decide.js'
 import type { RuleSet } from './access/rules.js'
+import { answerDecisions } from './admin/decisions.js'
 import { adminGuard } from './admin/guard.js'
 import { adminRoutes, type AdminService } from './admin/routes.js'
 import type { Config } from './config/schema.js'
@@ -30,6 +31,18 @@ export interface PublicParts {
   readonly rules: () => RuleSet
   readonly forwarder: Forwarder
   readonly upgrader: Upgrader
+  readonly log: Log
+}
+
+/** What requests on the admin listener meet. */
+export interface AdminParts {
+  readonly service: AdminService
+  readonly rules: () => RuleSet
+  /** `serve.admin.token`. */
+  readonly token: string | undefined
+  readonly adminUrl: string
+  /** `serve.public.limits.path_bytes`, for the paths that decisions are asked about. */
+  readonly pathBytes: number
   readonly log: Log
 }
 
@@ -80,12 +93,13 @@ export function upgradeHandler({ readRequest, rules, upgrader, log }: PublicPart
 }
 
 /** Everything that happens to a request on the admin listener, in order. */
-export function adminApp(service: AdminService, options: { readonly token: string | undefined, readonly adminUrl: string, readonly log: Log }): Koa {
+export function adminApp({ service, rules, token, adminUrl, pathBytes, log }: AdminParts): Koa {
   const app = new Koa()
 
-  app.use(logRequests(options.log))
+  app.use(logRequests(log))
   app.use(answerErrors())
-  app.use(adminGuard(options.token, options.adminUrl))
+  app.use(adminGuard(token, adminUrl))
+  app.use(answerDecisions(rules, pathBytes))
   app.use(adminRoutes(service))
 
   return app

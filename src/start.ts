@@ -70,11 +70,15 @@ export async function startGateway({ config, baseDir }: LoadedConfig, log: Log):
 
     const parts: PublicParts = { readRequest: requestReader(config), cors: config.serve.public.cors, selfService, rules: rules.current, forwarder, upgrader, log }
     let accepting = true
+    const adminUrl = config.urls.self.admin.replace(/\/+$/, '')
     const admin = adminApp({
-      selfService, store, version, accepting: () => accepting,
-      identities: { store, schemas, publicUrl: selfService.urls.public, adminUrl: config.urls.self.admin.replace(/\/+$/, '') },
-      rules: { documents: () => rules.current().documents, status: rules.status },
-    }, { token: config.serve.admin.token, adminUrl: config.urls.self.admin, log })
+      service: {
+        selfService, store, version, accepting: () => accepting,
+        identities: { store, schemas, publicUrl: selfService.urls.public, adminUrl },
+        rules: { documents: () => rules.current().documents, status: rules.status },
+      },
+      rules: rules.current, token: config.serve.admin.token, adminUrl, pathBytes: config.serve.public.limits.path_bytes, log,
+    })
 
     const adminSide = await listen(createServer(admin.callback()), config.serve.admin.host, config.serve.admin.port)
     opened.push(async () => { adminSide.close() })

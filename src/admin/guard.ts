@@ -3,28 +3,35 @@ import { createHash, timingSafeEqual } from 'node:crypto'
 import type { Middleware } from 'koa'
 
 import { GatewayError } from '../errors.js'
+import { isDecision } from './decisions.js'
 
 /** Paths that probes ask without a token. */
 const open = new Set(['/health/alive', '/health/ready', '/version'])
 
+/** Another place for the token, since `Authorization` of a request for a decision is the client's. */
+export const tokenField = 'x-oathgate-token'
+
 /**
- * With a token: `Authorization: Bearer` or 401. Without one, requests must name the listener by a loopback name or by
- * the host of `urls.self.admin`, and come from no web page: a browser on this machine must not become a way in.
+ * With a token: `Authorization: Bearer` (or `X-Oathgate-Token`) or 401. Without one, requests must name the listener by a
+ * loopback name or by the host of `urls.self.admin`, and come from no web page: a browser on this machine must not become
+ * a way in. Requests for a decision bear the client's `Host` and `Origin`; they change nothing and tell only what the
+ * client itself could find out.
  */
 export function adminGuard(token: string | undefined, adminUrl: string): Middleware {
   const ownHost = new URL(adminUrl).hostname
   return async (ctx, next) => {
     if (open.has(ctx.path)) return next()
     if (token !== undefined) {
-      const presented = /^Bearer (.+)$/i.exec(ctx.get('authorization'))?.[1]
-      if (presented === undefined || !equals(presented, token)) {
+      const bearer = isDecision(ctx.path) ? undefined : /^Bearer (.+)$/i.exec(ctx.get('authorization'))?.[1]
+      if (!equals(bearer ?? ctx.get(tokenField), token)) {
         throw new GatewayError('unauthorized', {
-          reason: 'The admin API needs the token of serve.admin.token as "Authorization: Bearer".',
+          reason: 'The admin API needs the token of serve.admin.token as "Authorization: Bearer" or "X-Oathgate-Token".',
           headers: { 'WWW-Authenticate': 'Bearer' },
         })
       }
       return next()
     }
+    if (isDecision(ctx.path)) return next()
     const name = ctx.get('host').replace(/:[0-9]+$/, '').toLowerCase()
     const isHere = name === ownHost || name === 'localhost' || name === '[::1]' || /^127\.[0-9.]+$/.test(name)
     if (!isHere || ctx.get('origin') !== '') {

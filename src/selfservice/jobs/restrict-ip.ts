@@ -1,8 +1,8 @@
 /** `restrict_ip`: lets a flow begin from some networks only, the seed's own example of a job. */
-import { BlockList, isIPv6 } from 'node:net'
 import type { FromSchema } from 'json-schema-to-ts'
 
 import { GatewayError } from '../../errors.js'
+import { createTrust } from '../../http/client-address.js'
 import type { Job } from './job.js'
 
 const cidrs = { type: 'array', items: { type: 'string', format: 'cidr' }, default: [] } as const
@@ -20,25 +20,13 @@ export const restrictIpJob: Job = {
   places: ['registration.before', 'login.before'],
   config,
   create: ({ allow, deny }: FromSchema<typeof config>) => {
-    const allowed = blockList(allow)
-    const denied = blockList(deny)
-    return ({ request }) => {
-      const address = request.clientAddress
-      const family = isIPv6(address) ? 'ipv6' : 'ipv4'
-      if (denied.check(address, family) || (allow.length > 0 && !allowed.check(address, family))) {
-        throw new GatewayError('forbidden', { reason: 'This is not available from your network.', detail: `restrict_ip refused ${address}` })
+    const isAllowed = createTrust(allow)
+    const isDenied = createTrust(deny)
+    return ({ request: { clientAddress } }) => {
+      if (isDenied(clientAddress) || (allow.length > 0 && !isAllowed(clientAddress))) {
+        throw new GatewayError('forbidden', { reason: 'This is not available from your network.', detail: `restrict_ip refused ${clientAddress}` })
       }
       return {}
     }
   },
-}
-
-function blockList(entries: readonly string[]): BlockList {
-  const list = new BlockList()
-  for (const entry of entries) {
-    const [address = '', bits] = entry.split('/')
-    const family = isIPv6(address) ? 'ipv6' : 'ipv4'
-    list.addSubnet(address, bits === undefined ? (family === 'ipv6' ? 128 : 32) : Number(bits), family)
-  }
-  return list
 }

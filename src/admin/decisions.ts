@@ -1,0 +1,32 @@
+/** The decision API: the same decision as for a proxied request, told to another proxy instead of carried out. */
+import type { Middleware } from 'koa'
+
+import { decide } from '../access/decide.js'
+import type { RuleSet } from '../access/rules.js'
+import { stateOf } from '../http/exchange.js'
+import { decisionsPath, readForwardedRequest } from '../http/forwarded-request.js'
+
+/**
+ * Answers `/decisions` and everything below it, for any method. 200 with the header fields that the rule's mutators set for
+ * the upstream, and only those: nothing that the client sent comes back. A refusal is answered as it would be at the proxy.
+ */
+export function answerDecisions(rules: () => RuleSet, pathBytes: number): Middleware {
+  return async (ctx, next) => {
+    if (!isDecision(ctx.path)) return next()
+
+    const state = stateOf(ctx)
+    state.request = readForwardedRequest(ctx.req, pathBytes)
+    const { rule, session } = await decide(state.request, rules())
+    state.ruleId = rule.id
+    state.subject = session.subject
+    ctx.status = 200
+    ctx.body = ''
+    ctx.remove('Content-Type')
+    ctx.set({ 'Cache-Control': 'no-store', ...session.header })
+  }
+}
+
+/** Whether a path of the admin listener asks for a decision. */
+export function isDecision(path: string): boolean {
+  return path === decisionsPath || path.startsWith(`${decisionsPath}/`)
+}
