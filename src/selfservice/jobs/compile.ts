@@ -1,6 +1,7 @@
 /** Turns the `before` and `after` lists of the configuration into functions, once, at start. */
 import { Ajv } from 'ajv'
 
+import { isCidr, isHttpUrl } from '../../config/formats.js'
 import type { Config } from '../../config/schema.js'
 import type { Method } from '../../store/records.js'
 import type { Job, JobPlace, JobServices, RunJob } from './job.js'
@@ -53,7 +54,7 @@ export function compileJobs(config: Config, services: JobServices): { registrati
 interface Entry { readonly run?: string, readonly config?: unknown }
 interface FlowLists { readonly before: readonly Entry[], readonly after: { readonly [method in Method]: readonly Entry[] } }
 
-const ajv = new Ajv({ useDefaults: true, allErrors: true, formats: { 'http-url': isHttpUrl, cidr: true } })
+const ajv = new Ajv({ useDefaults: true, allErrors: true, formats: { 'http-url': isHttpUrl, cidr: isCidr } })
 
 function eachList(config: Config, visit: (place: JobPlace, path: readonly string[], entries: readonly Entry[]) => void): void {
   for (const kind of ['registration', 'login'] as const) {
@@ -79,8 +80,4 @@ function withDefaults(job: Job, entry: Entry): unknown {
   const config = structuredClone(entry.config ?? {})
   ajv.validate(job.config, config)
   return config
-}
-
-function isHttpUrl(text: string): boolean {
-  return URL.canParse(text) && /^https?:$/.test(new URL(text).protocol)
 }
