@@ -3,11 +3,12 @@ import type { Context, Middleware } from 'koa'
 
 import { toGatewayError, type Answer, type GatewayError } from '../errors.js'
 import { errorBody } from './error-body.js'
+import { asksForPage, pageAnswer } from './error-page.js'
 import { stateOf } from './exchange.js'
 
 /**
- * Answers whatever is thrown below: by the matched rule's error handlers when the error carries their answer, else with
- * the JSON envelope. A response that has begun can only be cut, so that nobody takes it for complete.
+ * Answers whatever is thrown below: by the matched rule's error handlers when the error carries their answer, else as a
+ * page or with the JSON envelope. A response that has begun can only be cut, so that nobody takes it for complete.
  */
 export function answerErrors(): Middleware {
   return async (ctx, next) => {
@@ -20,9 +21,16 @@ export function answerErrors(): Middleware {
         ctx.res.destroy()
         return
       }
-      writeAnswer(ctx, error.answer?.() ?? plainAnswer(error, stateOf(ctx).request?.requestId))
+      writeAnswer(ctx, error.answer?.() ?? ownAnswer(ctx, error))
     }
   }
+}
+
+/** A browser gets a page, a script JSON; a refused form gets JSON in any case (contract 1.1). */
+function ownAnswer(ctx: Context, error: GatewayError): Answer {
+  const requestId = stateOf(ctx).request?.requestId
+  const asPage = error.code !== 'csrf_invalid' && asksForPage(ctx.req.headers.accept)
+  return asPage ? pageAnswer(error, requestId) : plainAnswer(error, requestId)
 }
 
 /** The JSON envelope as an answer, with the error's own header fields. */
