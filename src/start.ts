@@ -3,6 +3,7 @@ import { createServer, type Server } from 'node:http'
 import { setTimeout as delay } from 'node:timers/promises'
 
 import type { Services } from './access/pipeline.js'
+import { createRemoteAccess, type RemoteAccess } from './access/remote-access.js'
 import { watchRules } from './access/repositories.js'
 import { durationMs } from './config/duration.js'
 import type { LoadedConfig } from './config/load.js'
@@ -59,7 +60,9 @@ export async function startGateway({ config, baseDir }: LoadedConfig, log: Log):
       secrets, lifespanMs: durationMs(config.session.lifespan), idleLifespanMs: durationMs(config.session.idle_lifespan),
       maxPerIdentity: config.session.max_per_identity,
     })
-    const rules = await watchRules(config, baseDir, ruleServices(config, sessions), log)
+    const remote = createRemoteAccess(baseDir)
+    opened.push(() => remote.close())
+    const rules = await watchRules(config, baseDir, ruleServices(config, sessions, remote), log)
     opened.push(async () => { rules.close() })
 
     const selfService = assembleSelfService(config, store, sessions, schemas, log)
@@ -102,9 +105,12 @@ export async function startGateway({ config, baseDir }: LoadedConfig, log: Log):
 }
 
 /** What the handlers of access rules may use of the rest. */
-export function ruleServices(config: Config, sessions: Sessions): Services {
+export function ruleServices(config: Config, sessions: Sessions, { fetchBounded, responses, keySets }: RemoteAccess): Services {
   const publicUrl = config.urls.self.public.replace(/\/+$/, '')
-  return { sessions, sessionCookie: config.session.cookie.name, sessionDocument: found => sessionDocument(found, publicUrl) }
+  return {
+    sessions, sessionCookie: config.session.cookie.name, sessionDocument: found => sessionDocument(found, publicUrl),
+    fetchBounded, responses, keySets,
+  }
 }
 
 /** Requests in flight finish, or are cut when their time is over. */

@@ -4,6 +4,7 @@ import type { AccessRequest } from '../http/access-request.js'
 import type { Sessions } from '../session/sessions.js'
 import type { JsonObject } from '../store/records.js'
 import type { FoundSession } from '../store/store.js'
+import type { RemoteAccess } from './remote-access.js'
 
 export type { Answer } from '../errors.js'
 
@@ -94,7 +95,7 @@ export interface Decision {
 }
 
 /** What handlers may use of the rest of the gateway. */
-export interface Services {
+export interface Services extends RemoteAccess {
   readonly sessions: Sessions
   /** Name of the gateway's own session cookie (`session.cookie.name`). */
   readonly sessionCookie: string

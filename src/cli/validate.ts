@@ -1,4 +1,5 @@
 /** `oathgate validate`: everything that a start would check, without starting. */
+import { createRemoteAccess } from '../access/remote-access.js'
 import { loadRules } from '../access/repositories.js'
 import { loadIdentitySchemas } from '../identity/identity-schema.js'
 import { ruleServices } from '../start.js'
@@ -15,7 +16,7 @@ export async function validate(args: readonly string[]): Promise<number> {
   const { default_schema_url: defaultUrl, schemas } = config.identity.traits
   const [loadedSchemas, rules] = await allOrEveryMistake([
     loadIdentitySchemas({ defaultUrl, schemas, baseDir }),
-    loadRules(config, baseDir, ruleServices(config, noSessions)),
+    loadRules(config, baseDir, ruleServices(config, noSessions, createRemoteAccess(baseDir))),
   ])
 
   for (const warning of [...warnings, ...loadedSchemas.warnings, ...rules.warnings]) process.stderr.write(`warning: ${warning}\n`)

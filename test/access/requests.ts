@@ -1,6 +1,7 @@
 /** What tests of access/ are made of: requests as `readAccessRequest` makes them, a configuration, sessions that exist. */
 import type { AccessConfig } from '../../src/access/compile-rule.js'
 import type { AuthenticationSession, Services } from '../../src/access/pipeline.js'
+import { createRemoteAccess } from '../../src/access/remote-access.js'
 import { type RuleSet, compileRules } from '../../src/access/rules.js'
 import type { AccessRequest } from '../../src/http/access-request.js'
 import type { FoundSession } from '../../src/store/store.js'
@@ -51,6 +52,7 @@ export function services(verify: Services['sessions']['verify'] = async token =>
     sessions: { verify, issue: unused, revoke: unused, revokeAll: unused },
     sessionCookie: 'ory_kratos_session',
     sessionDocument: ({ session, identity }) => ({ sid: session.id, identity: { id: identity.id, traits: identity.traits } }),
+    ...createRemoteAccess('.'),
   }
 }
 
