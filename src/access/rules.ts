@@ -55,7 +55,7 @@ export function compileRules(files: readonly RuleFile[], config: AccessConfig, s
     compiled.push(made)
     warnings.push(...made.warnings.map(message => mistakeText({ ...placeOf(['match', 'url']), rule, message })))
   }
-  if (mistakes.length > 0) throw new RuleMistakes(mistakes)
+  if (mistakes.length > 0) throw new RuleMistakes(inFileOrder(mistakes, files))
 
   const first = config.access_rules.on_multiple_matches === 'first'
   const http = compiled.filter(isHttp)
@@ -94,6 +94,13 @@ const ordinary = new Set(['authorization', 'cookie'])
 function strippedBy(rules: readonly CompiledRule[]): ReadonlySet<string> {
   const names = rules.flatMap(({ sets }) => sets).filter(name => !ordinary.has(name))
   return new Set(names.map(name => name.toLowerCase().replace(/[^a-z0-9]/g, '')))
+}
+
+function inFileOrder(mistakes: readonly RuleMistake[], files: readonly RuleFile[]): RuleMistake[] {
+  const order = new Map(files.map(({ name }, at) => [name, at]))
+  return mistakes.toSorted((a, b) => (
+    (order.get(a.file) ?? -1) - (order.get(b.file) ?? -1) || (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0)
+  ))
 }
 
 function sharedIds(rules: readonly PlacedRule[]): RuleMistake[] {

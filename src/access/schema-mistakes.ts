@@ -41,6 +41,8 @@ function sentence(error: DefinedError): string {
   if (error.keyword === 'type') return `must be ${articles[String(error.params.type)] ?? String(error.params.type)}`
   if (error.keyword === 'enum') return `must be one of ${(error.params.allowedValues as unknown[]).join(', ')}`
   if (error.keyword === 'format') return `must be a ${error.params.format === 'uri' ? 'URL' : error.params.format}`
+  if (error.keyword === 'pattern' && error.params.pattern.includes('(ns|us|ms|s|m|h)')) return 'must be a duration such as 10s or 1m30s'
+  if (error.keyword === 'minimum') return `must be at least ${error.params.limit}`
   if (error.keyword === 'minLength') return 'must not be empty'
   return error.message ?? 'is invalid'
 }

@@ -3,6 +3,7 @@ import type { FromSchema } from 'json-schema-to-ts'
 
 import { GatewayError } from '../../errors.js'
 import { readCookie } from '../../http/cookies.js'
+import { ConfigMistake } from '../config-mistake.js'
 import { compileJsonPath } from '../json-path.js'
 import { isJsonObject } from '../json.js'
 import type { Authenticate, Handler } from '../pipeline.js'
@@ -22,8 +23,8 @@ export const cookieSession: Handler<Authenticate> = {
   config,
   create({ only = [], subject_from, extra_from }: FromSchema<typeof config>, { sessions, sessionCookie, sessionDocument }) {
     const names = only.length === 0 ? [sessionCookie] : only
-    const subjectIn = compileJsonPath(subject_from)
-    const extraIn = compileJsonPath(extra_from)
+    const subjectIn = ConfigMistake.at(['subject_from'], () => compileJsonPath(subject_from))
+    const extraIn = ConfigMistake.at(['extra_from'], () => compileJsonPath(extra_from))
 
     return async session => {
       const token = firstCookie(session.match.request.headers.cookie, names)
