@@ -14,6 +14,7 @@ import type { AccessRequest } from './http/access-request.js'
 import { answerErrors, plainAnswer } from './http/answer-errors.js'
 import { answerCors } from './http/cors.js'
 import { stateOf } from './http/exchange.js'
+import { createRequestBody } from './http/request-body.js'
 import { createUpgradeResponse } from './http/upgrade-request.js'
 import type { Log } from './log.js'
 import type { Forwarder } from './proxy/forward.js'
@@ -53,7 +54,7 @@ export function publicApp({ readRequest, cors, selfService, rules, forwarder, lo
   app.use(logRequests(log))
   app.use(answerErrors())
   app.use((ctx, next) => {
-    stateOf(ctx).request = readRequest(ctx.req)
+    stateOf(ctx).request = { ...readRequest(ctx.req), body: createRequestBody(ctx.req, ctx.res) }
     return next()
   })
   app.use(answerCors(cors))

@@ -6,6 +6,7 @@ import { GatewayError } from '../errors.js'
 import { clientAddress, createTrust, plainAddress } from './client-address.js'
 import { checkFraming } from './framing.js'
 import { readHost } from './host.js'
+import type { RequestBody } from './request-body.js'
 import { readTarget, type Target } from './target.js'
 
 /** One request, read and normalised. What the rules match is, byte for byte, what the upstream gets. */
@@ -32,6 +33,8 @@ export interface AccessRequest {
   readonly peer: { readonly address: string, readonly trusted: boolean }
   /** From a trusted proxy's `X-Request-Id`, else made here. */
   readonly requestId: string
+  /** For authorizers that must see it; absent where there is none to see: a decision, an upgrade. */
+  readonly body?: RequestBody
 }
 
 export interface AccessRequestReaderOptions {

@@ -95,7 +95,12 @@ export function createForwarder(options: ForwarderOptions): Forwarder {
       }
       // Else undici takes it from Host, and opens a new connection whenever that differs.
       if (upstream.origin.startsWith('https:')) dispatch.servername = upstream.origin
-      if (hasBody(req)) {
+      const taken = request.body?.taken
+      if (taken !== undefined && hasBody(req)) {
+        if (maxBytes > 0 && taken.length > maxBytes) throw new GatewayError('payload_too_large')
+        headers.push('content-length', String(taken.length))
+        dispatch.body = taken
+      } else if (hasBody(req)) {
         if (length !== undefined) headers.push('content-length', length)
         dispatch.body = createUpload(req, res, maxBytes)
       }
