@@ -15,13 +15,20 @@ export interface Exchange {
   taken: number
 }
 
+const tooLate = 'The request did not arrive in time'
+
 /**
  * To be called when nothing has moved on a socket for its timeout. Cuts it between requests, when a body is being read and does
  * not come for `read` milliseconds, and when the client takes nothing of a waiting answer for `write`. A client that waits for
  * the upstream, an event stream and an upload that the upstream holds up are left alone.
  */
 export function cutStalled(socket: Socket, exchange: Exchange | undefined, timeout: { readonly read: number, readonly write: number }): void {
-  if (exchange === undefined || (exchange.res.writableFinished && exchange.req.complete)) {
+  if (exchange === undefined) {
+    if (socket.bytesRead > 0) answerRaw(socket, 408, tooLate)
+    else socket.destroy()
+    return
+  }
+  if (exchange.res.writableFinished && exchange.req.complete) {
     socket.destroy()
     return
   }
@@ -31,8 +38,8 @@ export function cutStalled(socket: Socket, exchange: Exchange | undefined, timeo
     return
   }
   if (isWaitingForBody(exchange.req)) {
-    if (exchange.res.headersSent) socket.destroy()
-    else answerRaw(socket, 408, 'The request did not arrive in time')
+    if (!exchange.res.headersSent) answerRaw(socket, 408, tooLate)
+    exchange.req.destroy()
     return
   }
   socket.setTimeout(socket.timeout ?? timeout.read)
