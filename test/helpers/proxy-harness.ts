@@ -7,7 +7,7 @@ import { GatewayError, toGatewayError } from '../../src/errors.js'
 import { createAccessRequestReader, type AccessRequest } from '../../src/http/access-request.js'
 import { createPublicServer } from '../../src/http/server.js'
 import { createUpgradeResponse } from '../../src/http/upgrade-request.js'
-import { createForwarder, type ForwardOutcome } from '../../src/proxy/forward.js'
+import { createForwarder, type Forwarder, type ForwardOutcome } from '../../src/proxy/forward.js'
 import { createUpgrader, type Upgrader } from '../../src/proxy/upgrade.js'
 import { startRecorder, type Recorder } from './recorder.js'
 
@@ -18,7 +18,15 @@ export interface ProxyOptions {
   readonly write?: number
   readonly response?: number
   readonly connect?: number
+  /** Client connections. */
+  readonly clients?: number
+  /** Upstream connections. */
   readonly connections?: number
+  readonly body?: number
+  readonly maxBodyBytes?: number
+  readonly keepAlive?: number
+  /** Set on every response before it is forwarded, as a gateway does for CORS. */
+  readonly responseFields?: Readonly<Record<string, string>>
 }
 
 export interface Proxy {
@@ -27,6 +35,7 @@ export interface Proxy {
   /** How the forwarded requests ended, in that order. */
   readonly outcomes: ForwardOutcome[]
   readonly upgrader: Upgrader
+  readonly forwarder: Forwarder
   close(): Promise<void>
 }
 
@@ -41,8 +50,9 @@ export async function start(options: ProxyOptions = {}): Promise<Proxy> {
   const outcomes: ForwardOutcome[] = []
   const read = createAccessRequestReader({ trustedProxies: options.trustedProxies ?? [], pathBytes: 4096, headerFields: 100 })
   const forwarder = createForwarder({
-    timeout: { connect: options.connect ?? 1000, response: options.response ?? 5000, body: 0 },
-    connections: options.connections ?? 64, keepAlive: 4000, maxBodyBytes: 0, ownCookies: ['ory_kratos_session', 'ory_kratos_csrf'],
+    timeout: { connect: options.connect ?? 1000, response: options.response ?? 5000, body: options.body ?? 0 },
+    connections: options.connections ?? 64, keepAlive: options.keepAlive ?? 4000, maxBodyBytes: options.maxBodyBytes ?? 0,
+    ownCookies: ['ory_kratos_session', 'ory_kratos_csrf'],
   })
   const upgrader = createUpgrader({
     timeout: { connect: options.connect ?? 1000, response: options.response ?? 5000 },
@@ -53,7 +63,7 @@ export async function start(options: ProxyOptions = {}): Promise<Proxy> {
   }
   const server = createPublicServer({
     timeout: { read: options.read ?? 5000, write: options.write ?? 5000, idle: 5000 },
-    limits: { headerBytes: 16_384, connections: 1000 },
+    limits: { headerBytes: 16_384, connections: options.clients ?? 1000 },
     onRequest: (req, res) => void handle(req, res),
     onUpgrade: (req, socket, head) => void handleUpgrade(req, socket, head),
   })
@@ -61,6 +71,7 @@ export async function start(options: ProxyOptions = {}): Promise<Proxy> {
   async function handle(req: IncomingMessage, res: ServerResponse): Promise<void> {
     try {
       const request = read(req)
+      for (const [name, value] of Object.entries(options.responseFields ?? {})) res.setHeader(name, value)
       outcomes.push(await forwarder.forward(req, res, request, decideFixed(request, upstream)))
     } catch (thrown) {
       answer(res, thrown)
@@ -82,11 +93,12 @@ export async function start(options: ProxyOptions = {}): Promise<Proxy> {
     recorder,
     outcomes,
     upgrader,
+    forwarder,
     async close() {
       upgrader.close()
       server.closeAllConnections()
       await new Promise(closed => server.close(closed))
-      await forwarder.close()
+      await forwarder.close().catch(() => undefined) // a test may have closed it
       await recorder.close()
     },
   }

@@ -29,12 +29,14 @@ export interface Recorder {
   readonly bytes: readonly string[]
   /** What is no well-framed request: parse errors, and what was left when a connection ended. */
   readonly leftovers: readonly string[]
-  /** Connections open now. */
+  /** Connections open now that have carried anything; undici opens one in reserve for each that it had to give up. */
   openConnections(): number
   behave(behaviour: Behaviour): void
   reset(): void
   /** Resolves when this many whole requests have come; rejects after five seconds. */
   received(count: number): Promise<void>
+  /** Resolves when no such connection is left; rejects after five seconds. */
+  disconnected(): Promise<void>
   /** The fields of the last request with this name, case ignored. */
   field(name: string): string[]
   close(): Promise<void>
@@ -51,6 +53,7 @@ export async function startRecorder(): Promise<Recorder> {
   let behaviour: Behaviour = {}
   let connections = 0
   const sockets = new Set<Socket>()
+  const used = new Set<Socket>()
 
   const server = createServer(socket => {
     const connection = connections++
@@ -62,9 +65,11 @@ export async function startRecorder(): Promise<Recorder> {
     socket.on('error', () => socket.destroy())
     socket.on('close', () => {
       sockets.delete(socket)
+      used.delete(socket)
       if (buffer !== '') leftovers.push(buffer)
     })
     socket.on('data', chunk => {
+      used.add(socket)
       bytes[connection] += chunk.toString('latin1')
       buffer += chunk.toString('latin1')
       for (;;) {
@@ -97,7 +102,7 @@ export async function startRecorder(): Promise<Recorder> {
     get requests() { return requests },
     get bytes() { return bytes },
     get leftovers() { return leftovers },
-    openConnections: () => sockets.size,
+    openConnections: () => used.size,
     behave: how => { behaviour = how },
     reset() {
       requests = []
@@ -105,18 +110,21 @@ export async function startRecorder(): Promise<Recorder> {
       leftovers = []
       behaviour = {}
     },
-    async received(count) {
-      const until = Date.now() + 5000
-      while (requests.length < count) {
-        if (Date.now() > until) throw new Error(`${requests.length} of ${count} requests came`)
-        await new Promise(next => setTimeout(next, 2))
-      }
-    },
+    received: count => until(() => requests.length >= count, () => `${requests.length} of ${count} requests came`),
+    disconnected: () => until(() => used.size === 0, () => `${used.size} connections are left`),
     field: name => requests.at(-1)?.fields.filter(([sent]) => sent.toLowerCase() === name).map(([, value]) => value) ?? [],
     close: () => new Promise(closed => {
       for (const socket of sockets) socket.destroy()
       server.close(() => closed())
     }),
+  }
+}
+
+async function until(condition: () => boolean, complaint: () => string): Promise<void> {
+  const deadline = Date.now() + 5000
+  while (!condition()) {
+    if (Date.now() > deadline) throw new Error(complaint())
+    await new Promise(next => setTimeout(next, 2))
   }
 }
 
