@@ -25,6 +25,8 @@ export interface Visitor {
   readonly jar: Map<string, { value: string, path: string }>
   send(url: string, options?: SendOptions): Promise<Page>
   visit(url: string, headers?: Record<string, string>): Promise<Page>
+  /** Asks as a script does, for JSON. */
+  fetch(url: string, headers?: Record<string, string>): Promise<Page>
   /** Posts fields as a form; `fields` may hold a name several times when given as pairs. */
   submit(url: string, fields: Record<string, string> | readonly (readonly [string, string])[], headers?: Record<string, string>): Promise<Page>
   submitJson(url: string, document: unknown, headers?: Record<string, string>): Promise<Page>
@@ -58,6 +60,7 @@ export function newVisitor(): Visitor {
     jar,
     send,
     visit: (url, headers = {}) => send(url, { headers: { accept: 'text/html,application/xhtml+xml,*/*;q=0.8', ...headers } }),
+    fetch: (url, headers = {}) => send(url, { headers: { accept: 'application/json', ...headers } }),
     submit: (url, fields, headers = {}) => send(url, {
       method: 'POST',
       headers: { accept: 'text/html,application/xhtml+xml,*/*;q=0.8', 'content-type': 'application/x-www-form-urlencoded', ...headers },
