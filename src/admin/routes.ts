@@ -5,6 +5,7 @@ import type { Context, Middleware } from 'koa'
 import { GatewayError } from '../errors.js'
 import { jsonReply, writeReply, type Reply } from '../http/reply.js'
 import { readBody } from '../http/submission.js'
+import { unrouted } from '../http/unrouted.js'
 import { readErrorAsAdmin, readErrors } from '../selfservice/error-ui.js'
 import { readFlowAsAdmin } from '../selfservice/flow.js'
 import { readSchema } from '../selfservice/schemas.js'
@@ -61,13 +62,8 @@ export function adminRoutes(service: AdminService): Middleware {
   get(['/version'], () => jsonReply(200, { version }))
 
   const dispatch = router.routes()
-  const otherMethods = router.allowedMethods({
-    throw: true,
-    methodNotAllowed: () => new GatewayError('method_not_allowed'),
-    notImplemented: () => new GatewayError('method_not_allowed'),
-  })
   return async ctx => {
-    await dispatch(ctx as never, () => otherMethods(ctx as never, async () => { throw new GatewayError('not_found') }))
+    await dispatch(ctx as never, async () => { throw unrouted(ctx) })
   }
 }
 

@@ -2,12 +2,13 @@
 import Router from '@koa/router'
 import type { Context, Middleware } from 'koa'
 
-import { GatewayError, toGatewayError } from '../errors.js'
+import { toGatewayError, type GatewayError } from '../errors.js'
 import type { AccessRequest } from '../http/access-request.js'
 import { isCsrfToken, isTrustedOrigin } from '../http/csrf.js'
 import { stateOf } from '../http/exchange.js'
 import { readBody, readSubmission, submittedText, type Submission } from '../http/submission.js'
 import { jsonReply, writeReply, type Reply } from '../http/reply.js'
+import { unrouted } from '../http/unrouted.js'
 import { readErrorInBrowser, readErrors, showError } from './error-ui.js'
 import { beginFlow, csrfInvalid, readFlowInBrowser } from './flow.js'
 import { submitLogin } from './login.js'
@@ -117,14 +118,9 @@ export function selfServiceRoutes(service: SelfService): Middleware {
   const router = new Router({ prefix: pathname === '/' ? '' : pathname })
   for (const route of routes) {
     const handlers = route.method === 'post' ? [readBody(), answerRoute(route, service)] : [answerRoute(route, service)]
-    router[route.method]([...route.paths], ...handlers)
+    router[route.method]([...route.paths], ...(route.errors === 'page' ? [refuseHead] : []), ...handlers)
   }
   const dispatch = router.routes()
-  const otherMethods = router.allowedMethods({
-    throw: true,
-    methodNotAllowed: () => new GatewayError('method_not_allowed'),
-    notImplemented: () => new GatewayError('method_not_allowed'),
-  })
 
   return async (ctx, next) => {
     const { path, host: requestHost } = stateOf(ctx).request as AccessRequest
@@ -134,8 +130,14 @@ export function selfServiceRoutes(service: SelfService): Middleware {
     // What is routed is the path that was checked, not the one that was sent.
     ctx.path = path
     setOwnHeaders(ctx)
-    await dispatch(ctx as never, () => otherMethods(ctx as never, async () => { throw new GatewayError('not_found') }))
+    await dispatch(ctx as never, async () => { throw unrouted(ctx) })
   }
+}
+
+/** The router answers HEAD by doing what GET does, and what people visit begins flows and ends sessions (contract 1.0). */
+const refuseHead: Middleware = (ctx, next) => {
+  if (ctx.method === 'HEAD') throw unrouted(ctx)
+  return next()
 }
 
 function answerRoute(route: Route, service: SelfService): (ctx: Context & { params: Record<string, string> }) => Promise<void> {
