@@ -8,6 +8,11 @@ export const connectionFields: ReadonlySet<string> = new Set([
   'proxy-connection', 'te', 'trailer', 'transfer-encoding', 'upgrade',
 ])
 
+/** Whether a field of this name speaks for a proxy in front; of anybody else it is a lie (security H6). */
+export function isForwardingField(lowerName: string): boolean {
+  return /^(?:x-forwarded|x-original-|forwarded$|x-real-ip$|x-rewrite-url$|x-http-method-override$)/.test(lowerName)
+}
+
 /** Whether a text is a token (RFC 9110 5.6.2). */
 export function isFieldName(name: string): boolean {
   return /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name)

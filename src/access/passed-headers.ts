@@ -1,13 +1,17 @@
 /** Header fields of a request that are passed on to a service a rule asks. */
 import type { AccessRequest } from '../http/access-request.js'
-import { connectionFields } from './header-names.js'
+import { connectionFields, isForwardingField } from './header-names.js'
 
-/** The fields of these names that the request has. Names in any case; those that belong to the connection are left out. */
-export function namedHeaders({ headers }: AccessRequest, names: readonly string[]): Record<string, string> {
+/**
+ * The fields of these names that the request has; names in any case. Those that belong to the connection are left out, and
+ * those that only a proxy may say when no trusted one said them.
+ */
+export function namedHeaders({ headers, peer }: AccessRequest, names: readonly string[]): Record<string, string> {
   const passed: Record<string, string> = {}
-  for (const name of names) {
-    const value = headers[name.toLowerCase()]
-    if (typeof value === 'string' && !connectionFields.has(name.toLowerCase())) passed[name.toLowerCase()] = value
+  for (const name of names.map(name => name.toLowerCase())) {
+    const value = headers[name]
+    const travels = !connectionFields.has(name) && (peer.trusted || !isForwardingField(name))
+    if (typeof value === 'string' && travels) passed[name] = value
   }
   return passed
 }

@@ -4,15 +4,13 @@ import type { FromSchema } from 'json-schema-to-ts'
 import { durationMs } from '../config/duration.js'
 import { GatewayError } from '../errors.js'
 import type { AccessRequest } from '../http/access-request.js'
-import type { JsonObject } from '../store/records.js'
 import { ConfigMistake } from './config-mistake.js'
 import { settableName } from './header-names.js'
-import { compileJsonPath } from './json-path.js'
-import { isJsonObject } from './json.js'
 import type { FetchBounded, OutgoingAnswer } from './outgoing.js'
 import { namedHeaders } from './passed-headers.js'
 import { answerOr, refuseRateLimited } from './remote-failure.js'
 import { parseJsonObject } from './remote-json.js'
+import { compileSessionFacts, type SessionFacts } from './session-facts.js'
 
 /** The keys of both handlers' configuration that are about the check. */
 export const sessionCheckProperties = {
@@ -38,18 +36,13 @@ export interface SessionCheckOptions extends FromSchema<typeof schema> {
   readonly extra_from: string
 }
 
-export interface CheckedSession {
-  readonly subject: string
-  readonly extra: JsonObject | undefined
-}
-
 /**
  * Makes the check. It throws `unauthorized` for any answer but 200, `too_many_requests` for 429, and `forbidden` when the
  * answer makes no sense or there is none. `credentials` is the field that is always passed on.
  */
 export function createSessionCheck(
   options: SessionCheckOptions, credentials: 'cookie' | 'authorization', fetchBounded: FetchBounded,
-): (request: AccessRequest) => Promise<CheckedSession> {
+): (request: AccessRequest) => Promise<SessionFacts> {
   const fixed = new URL(options.check_session_url)
   if (!/^https?:$/.test(fixed.protocol)) throw new ConfigMistake(['check_session_url'], 'check_session_url must be http or https')
   const names = [credentials, ...options.forward_http_headers]
@@ -57,7 +50,7 @@ export function createSessionCheck(
     .map(([name, value]) => [settableName(name, ['additional_headers', name]), value] as const)
   const timeoutMs = durationMs(options.timeout)
   const unreachable = options.on_unreachable === 'unavailable' ? 'store_unavailable' : 'forbidden'
-  const read = documentReader(options)
+  const read = answerReader(options)
 
   return async request => {
     const path = options.preserve_path ? fixed.pathname : request.path
@@ -84,23 +77,14 @@ const refused = 'The session is unknown or has ended'
  * An empty answer is a session without a subject, as in Oathkeeper. Anything else that is no JSON object is refused: it
  * is what a wrong address answers, such as a page.
  */
-function documentReader(options: SessionCheckOptions): (answer: OutgoingAnswer) => CheckedSession {
-  const subjectIn = ConfigMistake.at(['subject_from'], () => compileJsonPath(options.subject_from))
-  const extraIn = ConfigMistake.at(['extra_from'], () => compileJsonPath(options.extra_from))
-
+function answerReader(options: SessionCheckOptions): (answer: OutgoingAnswer) => SessionFacts {
+  const factsIn = compileSessionFacts(options.subject_from, options.extra_from)
   return ({ body }) => {
     const document = body.length === 0 ? {} : parseJsonObject(body)
     if (document === undefined) throw new GatewayError('forbidden', { detail: `${options.check_session_url} answered with no JSON object` })
 
-    const subject = subjectIn(document) ?? ''
-    const extra = extraIn(document) ?? undefined
-    if (typeof subject !== 'string') throw new GatewayError('forbidden', { detail: wrongType('subject_from', options.subject_from, 'text') })
-    if (extra !== undefined && !isJsonObject(extra)) throw new GatewayError('forbidden', { detail: wrongType('extra_from', options.extra_from, 'an object') })
-    if (subject === '' && options.require_subject) throw new GatewayError('unauthorized', { reason: refused, detail: 'the session has no subject' })
-    return { subject, extra }
+    const facts = factsIn(document)
+    if (facts.subject === '' && options.require_subject) throw new GatewayError('unauthorized', { reason: refused, detail: 'the session has no subject' })
+    return facts
   }
-}
-
-function wrongType(key: string, path: string, wanted: string): string {
-  return `The configured ${key} GJSON path returned an error on JSON output: ${path} is not ${wanted}`
 }

@@ -1,46 +1,61 @@
-/** The authenticator `cookie_session`: who is logged in, by the gateway's own sessions. No other service is asked. */
+/** The authenticator `cookie_session`: who is logged in, by the gateway's own sessions or by those of another service. */
 import type { FromSchema } from 'json-schema-to-ts'
 
 import { GatewayError } from '../../errors.js'
 import { readCookie } from '../../http/cookies.js'
-import { ConfigMistake } from '../config-mistake.js'
-import { compileJsonPath } from '../json-path.js'
-import { isJsonObject } from '../json.js'
-import type { Authenticate, Handler } from '../pipeline.js'
+import type { Authenticate, Handler, Services } from '../pipeline.js'
+import { createSessionCheck, sessionCheckProperties, type SessionCheckOptions } from '../session-check.js'
+import { compileSessionFacts } from '../session-facts.js'
 
 const config = {
   type: 'object', additionalProperties: false,
   properties: {
-    only: { type: 'array', items: { type: 'string', minLength: 1 }, description: 'Cookies that may hold the session; the first that is there counts. Default: `session.cookie.name`.' },
-    subject_from: { type: 'string', default: 'identity.id', description: 'GJSON path of the subject in the session document.' },
-    extra_from: { type: 'string', default: '@this', description: 'GJSON path of what templates see as `.Extra`.' },
+    only: { type: 'array', items: { type: 'string', minLength: 1 }, description: 'Cookies that may hold the session; the first that is there counts. Default: `session.cookie.name`, or any cookie with `check_session_url`.' },
+    ...sessionCheckProperties,
+    check_session_url: { ...sessionCheckProperties.check_session_url, description: 'Service that is asked instead of the gateway\'s own sessions: 200 with a JSON document, or the cookie is refused. The keys below are for it.' },
+    subject_from: { ...sessionCheckProperties.subject_from, description: 'GJSON path of the subject in the session document. Default: `identity.id`, or `subject` with `check_session_url`.' },
+    extra_from: { ...sessionCheckProperties.extra_from, description: 'GJSON path of what templates see as `.Extra`. Default: `@this`, or `extra` with `check_session_url`.' },
   },
 } as const
 
-/** Responsible when the cookie is there once. A cookie that no session belongs to is refused, never passed on as anonymous. */
+type Options = FromSchema<typeof config>
+
+/** Responsible when the cookie is there. A cookie that no session belongs to is refused, never passed on as anonymous. */
 export const cookieSession: Handler<Authenticate> = {
   name: 'cookie_session',
   config,
-  create({ only = [], subject_from, extra_from }: FromSchema<typeof config>, { sessions, sessionCookie, sessionDocument }) {
-    const names = only.length === 0 ? [sessionCookie] : only
-    const subjectIn = ConfigMistake.at(['subject_from'], () => compileJsonPath(subject_from))
-    const extraIn = ConfigMistake.at(['extra_from'], () => compileJsonPath(extra_from))
-
-    return async session => {
-      const token = firstCookie(session.match.request.headers.cookie, names)
-      if (token === undefined) return undefined
-
-      const found = await sessions.verify(token)
-      if (found === undefined) throw new GatewayError('unauthorized', { reason: 'The session is unknown or has ended' })
-
-      const document = sessionDocument(found)
-      const subject = subjectIn(document) ?? ''
-      const extra = extraIn(document) ?? undefined
-      if (typeof subject !== 'string') throw new GatewayError('forbidden', { detail: `${subject_from} of the session is no text` })
-      if (extra !== undefined && !isJsonObject(extra)) throw new GatewayError('forbidden', { detail: `${extra_from} of the session is no object` })
-      return { ...session, subject, extra }
-    }
+  create(options: Options, services) {
+    const { check_session_url: url, subject_from, extra_from } = options
+    if (url === undefined) return ownSessions(options, services)
+    return sessionsOf({ ...options, check_session_url: url, subject_from: subject_from ?? 'subject', extra_from: extra_from ?? 'extra' }, options.only ?? [], services)
   },
+}
+
+/** A function call, no network. Two cookies of one name count as none (security C2). */
+function ownSessions({ only = [], subject_from = 'identity.id', extra_from = '@this' }: Options, services: Services): Authenticate {
+  const { sessions, sessionCookie, sessionDocument } = services
+  const names = only.length === 0 ? [sessionCookie] : only
+  const factsIn = compileSessionFacts(subject_from, extra_from)
+
+  return async session => {
+    const token = firstCookie(session.match.request.headers.cookie, names)
+    if (token === undefined) return undefined
+
+    const found = await sessions.verify(token)
+    if (found === undefined) throw new GatewayError('unauthorized', { reason: 'The session is unknown or has ended' })
+    return { ...session, ...factsIn(sessionDocument(found)) }
+  }
+}
+
+/** The service gets the whole `Cookie` field and decides what to make of it; it is not asked when none of the cookies is there. */
+function sessionsOf(options: SessionCheckOptions, only: readonly string[], { fetchBounded }: Services): Authenticate {
+  const check = createSessionCheck(options, 'cookie', fetchBounded)
+  return async session => {
+    const { request } = session.match
+    const names = cookieNames(request.headers.cookie)
+    const responsible = only.length === 0 ? names.length > 0 : only.some(name => names.includes(name))
+    return responsible ? { ...session, ...await check(request) } : undefined
+  }
 }
 
 function firstCookie(header: string | undefined, names: readonly string[]): string | undefined {
@@ -49,4 +64,11 @@ function firstCookie(header: string | undefined, names: readonly string[]): stri
     if (value !== undefined) return value
   }
   return undefined
+}
+
+function cookieNames(header = ''): string[] {
+  return header.split(';').flatMap(pair => {
+    const equals = pair.indexOf('=')
+    return equals === -1 ? [] : [pair.slice(0, equals).trim()]
+  })
 }

@@ -2,6 +2,7 @@
 import type { FromSchema } from 'json-schema-to-ts'
 
 import { ConfigMistake } from '../config-mistake.js'
+import { settableName } from '../header-names.js'
 import type { Handler, Mutator } from '../pipeline.js'
 import { compileTemplate } from '../template/compile.js'
 import { headerValue } from './header-value.js'
@@ -18,7 +19,7 @@ export const header: Handler<Mutator> = {
   name: 'header',
   config,
   create({ headers }: FromSchema<typeof config>) {
-    const fields = Object.entries(headers).map(([name, template]) => ({ name: fieldName(name), render: ConfigMistake.at(['headers', name], () => compileTemplate(template)) }))
+    const fields = Object.entries(headers).map(([name, template]) => ({ name: settableName(name, ['headers', name]), render: ConfigMistake.at(['headers', name], () => compileTemplate(template)) }))
     const twice = fields.find(({ name }, at) => fields.findIndex(field => field.name === name) !== at)
     if (twice !== undefined) throw new ConfigMistake(['headers'], `"${twice.name}" is set twice`)
 
@@ -31,17 +32,4 @@ export const header: Handler<Mutator> = {
       },
     }
   },
-}
-
-/** What frames the message or belongs to one connection is the gateway's own to say. */
-const reserved = new Set([
-  'connection', 'content-length', 'expect', 'host', 'http2-settings', 'keep-alive', 'proxy-authenticate', 'proxy-authorization',
-  'proxy-connection', 'te', 'trailer', 'transfer-encoding', 'upgrade',
-])
-
-function fieldName(name: string): string {
-  const lower = name.toLowerCase()
-  if (!/^[!#$%&'*+.^_`|~0-9a-z-]+$/.test(lower)) throw new ConfigMistake(['headers', name], `"${name}" is no name of a header field`)
-  if (reserved.has(lower) || lower === '__proto__') throw new ConfigMistake(['headers', name], `"${name}" can not be set by a rule`)
-  return lower
 }

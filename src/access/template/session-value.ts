@@ -1,5 +1,6 @@
 /** The root of a template, `.`: the session and the request as the Go structs that rule files know. Made only as far as asked for. */
 import type { AccessRequest } from '../../http/access-request.js'
+import { isForwardingField } from '../header-names.js'
 import type { AuthenticationSession, MatchContext } from '../pipeline.js'
 import { goType, makeMap, nilMap, wellFormed, type GoFunction, type Typed, type Value, type ValueMap } from './values.js'
 
@@ -40,12 +41,14 @@ function matchContextValue({ captures, request }: MatchContext): Typed {
   })
 }
 
-/** Every field line of the request; like in Go, `Host` is not among them. */
-function requestFields({ rawHeaders }: AccessRequest): (readonly [string, string])[] {
+/** Every field line of the request, but those that only a trusted proxy may say. Like in Go, `Host` is not among them. */
+function requestFields({ rawHeaders, peer }: AccessRequest): FieldLines {
   const fields: (readonly [string, string])[] = []
   for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
     const name = rawHeaders[at] as string
-    if (name.toLowerCase() !== 'host') fields.push([name, rawHeaders[at + 1] as string])
+    const lower = name.toLowerCase()
+    if (lower === 'host' || (!peer.trusted && isForwardingField(lower))) continue
+    fields.push([name, rawHeaders[at + 1] as string])
   }
   return fields
 }
