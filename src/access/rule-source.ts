@@ -42,18 +42,32 @@ export function readRuleSource(text: string, file: string): RuleSource {
   }
 
   const mistakes: RuleMistake[] = []
-  const places = new Map<string, number>()
-  const value = plainValues((offset, message) => mistakes.push({ ...place(offset), message }), places)(document.contents, '')
+  const value = plainValues((offset, message) => mistakes.push({ ...place(offset), message }))(document.contents)
   if (mistakes.length > 0) throw new RuleMistakes(mistakes)
+  return { value, placeOf: path => place(offsetAt(document.contents, path)) }
+}
 
-  const placeOf = (path: Path): Place => {
-    for (let length = path.length; length > 0; length--) {
-      const offset = places.get(pointer(path.slice(0, length)))
-      if (offset !== undefined) return place(offset)
+/** Of the key that leads to the value, or of the item; where the path can't be followed, of what it led to so far. */
+function offsetAt(root: unknown, path: Path): number {
+  let node = root
+  let offset = offsetOf(root)
+  for (const key of path) {
+    if (isSeq(node)) {
+      node = node.items[Number(key)]
+      if (node === undefined) return offset
+      offset = offsetOf(node)
+      continue
     }
-    return place(offsetOf(document.contents))
+    const pair = isMap(node) ? node.items.find(item => nameOf(item.key) === String(key)) : undefined
+    if (pair === undefined) return offset
+    offset = offsetOf(pair.key)
+    node = pair.value
   }
-  return { value, placeOf }
+  return offset
+}
+
+function nameOf(key: unknown): string {
+  return String(isScalar(key) ? key.value : key)
 }
 
 /** The parser's sentences, except where they quote the file, which may hold secrets. */
@@ -77,42 +91,36 @@ interface Anchored {
   readonly size: number
 }
 
-/** Makes plain data of nodes and notes where each stands. */
-function plainValues(refuse: Refuse, places: Map<string, number>): (node: unknown, at: string) => JsonValue {
+/** Makes plain data of nodes. */
+function plainValues(refuse: Refuse): (node: unknown) => JsonValue {
   const anchors = new Map<string, Anchored>()
   let count = 0
   return plain
 
-  function plain(node: unknown, at: string): JsonValue {
+  function plain(node: unknown): JsonValue {
     if (node === null || node === undefined) return null
     if (isAlias(node)) return aliased(node)
 
     const before = count++
-    const value = unanchored(node, at)
+    const value = unanchored(node)
     const { anchor } = node as { anchor?: string }
     if (anchor !== undefined) anchors.set(anchor, { value, size: count - before })
     return value
   }
 
-  function unanchored(node: unknown, at: string): JsonValue {
-    if (isSeq(node)) {
-      return node.items.map((item, index) => {
-        places.set(`${at}/${index}`, offsetOf(item))
-        return plain(item, `${at}/${index}`)
-      })
-    }
-    if (isMap(node)) return plainMap(node, at)
+  function unanchored(node: unknown): JsonValue {
+    if (isSeq(node)) return node.items.map(plain)
+    if (isMap(node)) return plainMap(node)
     if (isScalar(node) && (node.value === null || ['string', 'number', 'boolean'].includes(typeof node.value))) return node.value as JsonValue
     refuse(offsetOf(node), 'This is neither text nor a number, boolean, list or map')
     return null
   }
 
-  function plainMap(node: YAMLMap, at: string): JsonObject {
+  function plainMap(node: YAMLMap): JsonObject {
     const map: JsonObject = {}
     const merged: JsonObject[] = []
     for (const { key, value } of node.items) {
-      const name = String(isScalar(key) ? key.value : key)
-      const pointer = `${at}/${name}`
+      const name = nameOf(key)
       if (name === '<<' && isAlias(value)) {
         const base = aliased(value)
         if (isJsonObject(base)) merged.push(base)
@@ -120,12 +128,8 @@ function plainValues(refuse: Refuse, places: Map<string, number>): (node: unknow
         continue
       }
       if (Object.hasOwn(map, name)) refuse(offsetOf(key), `The key "${name}" stands here twice`)
-      if (name === '__proto__') {
-        refuse(offsetOf(key), 'The key "__proto__" can not be used')
-        continue
-      }
-      places.set(pointer, offsetOf(key))
-      map[name] = plain(value, pointer)
+      if (name === '__proto__') refuse(offsetOf(key), 'The key "__proto__" can not be used')
+      else map[name] = plain(value)
     }
     return merged.length === 0 ? map : Object.assign({}, ...merged, map) as JsonObject
   }
@@ -160,10 +164,6 @@ function tooDeep(text: string): { readonly line: number } | undefined {
     column = newline === -1 ? column + token.length : token.length - newline - 1
   }
   return undefined
-}
-
-function pointer(path: Path): string {
-  return path.map(key => `/${key}`).join('')
 }
 
 function offsetOf(node: unknown): number {

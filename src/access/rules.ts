@@ -8,7 +8,7 @@ import type { AccessRule, Services } from './pipeline.js'
 import { type PlacedRule, readRules } from './rule-document.js'
 import { type FindMatches, type Indexed, indexRules } from './rule-index.js'
 import { type RuleJson, ruleJson } from './rule-json.js'
-import { type Place, type RuleMistake, RuleMistakes, mistakeText } from './rule-mistakes.js'
+import { type RuleMistake, RuleMistakes, mistakeText } from './rule-mistakes.js'
 
 /** A rule that a request meets. */
 export interface Matched {
@@ -104,14 +104,13 @@ function inFileOrder(mistakes: readonly RuleMistake[], files: readonly RuleFile[
 }
 
 function sharedIds(rules: readonly PlacedRule[]): RuleMistake[] {
-  const seen = new Map<string, Place>()
+  const seen = new Map<string, PlacedRule>()
   const mistakes: RuleMistake[] = []
-  for (const { document: { id = '' }, placeOf } of rules) {
-    const place = placeOf(['id'])
-    const before = seen.get(id)
-    if (id === '') continue
-    if (before === undefined) seen.set(id, place)
-    else mistakes.push({ ...place, rule: id, message: `The id is taken by the rule in ${before.file}:${before.line ?? 1}` })
+  for (const placed of rules) {
+    const { document: { id = '' }, placeOf } = placed
+    const before = seen.get(id)?.placeOf(['id'])
+    if (before !== undefined) mistakes.push({ ...placeOf(['id']), rule: id, message: `The id is taken by the rule in ${before.file}:${before.line ?? 1}` })
+    else if (id !== '') seen.set(id, placed)
   }
   return mistakes
 }

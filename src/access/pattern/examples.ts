@@ -1,5 +1,5 @@
 /** URLs that a pattern matches, found by walking its tree: the witnesses by which overlapping rules are told at load. */
-import { type CharSet, type Node, charOf, codesOf } from './syntax-tree.js'
+import { type CharSet, type Node, charOf, codesOf, onlyChar } from './syntax-tree.js'
 
 const variants = 8
 const preferred = [...'a1x0-zA_']
@@ -23,6 +23,8 @@ function walk(node: Node, variant: number): string {
 }
 
 function pick(chars: CharSet, variant: number): string {
+  const char = onlyChar(chars)
+  if (char !== undefined) return char
   const usual = preferred.filter(char => (chars & charOf(char.charCodeAt(0))) !== 0n)
   if (usual.length > 0) return usual[variant % usual.length] as string
   const printable = codesOf(chars).filter(code => code > 32 && code < 127)

@@ -38,7 +38,7 @@ function ofSequence(items: readonly Node[]): LeadingTexts {
   for (const item of items) {
     const next = leadingTexts(item)
     if (texts.length * next.texts.length > maxTexts) return { texts, whole: false }
-    texts = [...new Set(texts.flatMap(text => next.texts.map(more => text + more)))]
+    texts = next.texts.length === 1 ? texts.map(text => text + next.texts[0]) : [...new Set(texts.flatMap(text => next.texts.map(more => text + more)))]
     if (!next.whole) return { texts, whole: false }
   }
   return { texts, whole: true }

@@ -1,5 +1,5 @@
 /** Writes a pattern's tree as the text of a regular expression that JavaScript and RE2 read alike. */
-import { type CharSet, type Node, codesOf, groupsIn, nothing } from './syntax-tree.js'
+import { type CharSet, type Node, codesOf, groupsIn, nothing, onlyChar } from './syntax-tree.js'
 
 /** Matches nothing, in both languages. */
 const never = '\\b\\B'
@@ -43,9 +43,9 @@ function quantifier(min: number, max: number): string {
 
 function setSource(chars: CharSet): string {
   if (chars === nothing) return never
-  const codes = codesOf(chars)
-  if (codes.length === 1) return charSource(codes[0] as number)
-  return `[${rangesOf(codes).map(([from, to]) => from === to ? charSource(from) : `${charSource(from)}-${charSource(to)}`).join('')}]`
+  const char = onlyChar(chars)
+  if (char !== undefined) return charSource(char.charCodeAt(0))
+  return `[${rangesOf(codesOf(chars)).map(([from, to]) => from === to ? charSource(from) : `${charSource(from)}-${charSource(to)}`).join('')}]`
 }
 
 function rangesOf(codes: readonly number[]): [from: number, to: number][] {

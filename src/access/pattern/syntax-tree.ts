@@ -33,8 +33,12 @@ export const everything: CharSet = (1n << 128n) - 1n
 export const endOfUrl: CharSet = 1n << 128n
 export const empty: Node = { kind: 'sequence', items: [] }
 
+/** The sets of one character, by its code. */
+const singles: readonly CharSet[] = Array.from({ length: 128 }, (_, code) => 1n << BigInt(code))
+const singleChars: ReadonlyMap<CharSet, string> = new Map(singles.map((chars, code) => [chars, String.fromCharCode(code)]))
+
 export function charOf(code: number): CharSet {
-  return code < 128 ? 1n << BigInt(code) : nothing
+  return singles[code] ?? nothing
 }
 
 /** Both ends included. */
@@ -65,8 +69,7 @@ export function codesOf(chars: CharSet): number[] {
 
 /** The one character of a set that has one; `undefined` otherwise. */
 export function onlyChar(chars: CharSet): string | undefined {
-  const codes = codesOf(chars)
-  return codes.length === 1 ? String.fromCharCode(codes[0] as number) : undefined
+  return singleChars.get(chars)
 }
 
 /** A text that stands for itself. */

@@ -1,0 +1,65 @@
+/** The index of rules finds what looking at every rule would find, in time that does not depend on how many there are. */
+import fc from 'fast-check'
+import t from 'tap'
+
+import { compileMatcher } from '../../src/access/matcher.js'
+import { indexRules } from '../../src/access/rule-index.js'
+import { accessRequest, rule, ruleSet } from './requests.js'
+
+const hosts = ['h', 'h:8080', 'other.example', '<[a-z]+>', '<(h|other)(.example)?>', '<.*>', 'h<(:8080)?>']
+const paths = ['', '/', '/a', '/a/<.*>', '/a<(/.*)?>', '/<[a-z]+>/b', '/<a|b>/c', '/<(?!a).*>', '/ab', '/abc', '<.*>', '/<.*>/<.*>', '/%61', '/<(a|ab|abc)>x']
+const patterns = fc.tuple(fc.constantFrom('http', 'https', '<http|https>', '<https?>'), fc.constantFrom(...hosts), fc.constantFrom(...paths))
+  .map(([scheme, host, path]) => `${scheme}://${host}${path}`)
+  // a lookahead behind a host that could be anything is refused
+  .filter(pattern => !pattern.includes('<.*>/<(?!') && !pattern.includes('<.*><(?!'))
+const urls = fc.tuple(
+  fc.constantFrom('http', 'https'), fc.constantFrom('h', 'h:8080', 'other.example', 'x'),
+  fc.array(fc.constantFrom('a', 'b', 'c', 'ab', 'abc', 'abcx', 'ax', ''), { maxLength: 3 }).map(segments => `/${segments.join('/')}`.replace(/\/+/g, '/')),
+).map(([scheme, host, path]) => `${scheme}://${host}${path}`)
+
+t.test('what the index finds is what a scan of all rules finds', async t => {
+  let matches = 0
+  fc.assert(fc.property(fc.array(patterns, { maxLength: 30 }), fc.array(urls, { minLength: 1, maxLength: 20 }), (given, targets) => {
+    const entries = given.map((pattern, at) => ({ at, pattern, matcher: compileMatcher(pattern, 'regexp'), methods: new Set([at % 3 === 0 ? 'PUT' : 'GET']) }))
+    const find = indexRules(entries)
+    for (const target of targets) {
+      const { url, path } = accessRequest('GET', target)
+      const found = find({ method: 'get', url, path }).map(({ at }) => at).sort((a, b) => a - b)
+      const scanned = entries.filter(({ matcher, methods }) => methods.has('GET') && matcher.test(url)).map(({ at }) => at)
+      matches += scanned.length
+      if (JSON.stringify(found) !== JSON.stringify(scanned)) throw new Error(`${url}: found ${found.join()}, scanned ${scanned.join()} of ${given.join(' ')}`)
+    }
+  }), { numRuns: 500 })
+  t.ok(matches > 100, `${matches} matches`)
+})
+
+t.test('of 10,000 rules only those are looked at that begin like the URL', async t => {
+  let looked = 0
+  const entries = Array.from({ length: 10_000 }, (_, at) => {
+    const matcher = compileMatcher(at % 2 === 0 ? `http://h/service${at}/<.*>` : `<https?>://<[a-z]+>/service${at}/<.*>`, 'regexp')
+    return { at, methods: new Set(['GET']), matcher: { ...matcher, test: (url: string) => {
+      looked++
+      return matcher.test(url)
+    } } }
+  })
+  const find = indexRules(entries)
+  for (const at of [0, 5, 1234, 9999]) {
+    looked = 0
+    t.same(find({ method: 'GET', url: `http://h/service${at}/x`, path: `/service${at}/x` }).map(entry => entry.at), [at])
+    t.ok(looked <= 5, `${looked} looked at`)
+  }
+})
+
+t.test('a set of 10,000 rules answers about as fast as one of 10', async t => {
+  const setOf = (count: number): ReturnType<typeof ruleSet> => ruleSet(Array.from({ length: count }, (_, at) => rule(`http://h/service${at}/<[^/]+>`)))
+  const few = setOf(10)
+  const many = setOf(10_000)
+  const time = (rules: typeof few): number => {
+    const request = accessRequest('GET', 'http://h/service7/item')
+    const begin = process.hrtime.bigint()
+    for (let round = 0; round < 20_000; round++) rules.match(request)
+    return Number(process.hrtime.bigint() - begin)
+  }
+  const ratios = Array.from({ length: 7 }, () => time(many) / time(few)).sort((a, b) => a - b)
+  t.ok((ratios[3] as number) < 3, `10,000 rules take ${ratios[3]?.toFixed(2)} times as long as 10`)
+})
