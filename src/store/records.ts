@@ -56,6 +56,26 @@ export interface FlowForm {
   readonly problems: readonly Problem[]
 }
 
+/** Who a provider says somebody is: proof that need not be asked for again while its flow lives. */
+export interface ProviderProof {
+  /** Id of the provider. */
+  readonly provider: string
+  /** What the provider calls the person, for ever; case-sensitive. */
+  readonly subject: string
+  /** Traits that the provider vouches for: nothing that is typed replaces them. */
+  readonly asserted: JsonObject
+  /** Traits that it passed on without vouching for them, such as an address that it has not verified. */
+  readonly suggested: JsonObject
+}
+
+/** A provider's proof that is added to an account once somebody has proved that the account is theirs. */
+export interface PendingLink {
+  readonly provider: string
+  readonly subject: string
+  /** The account; no other login takes the proof. */
+  readonly identityId: string
+}
+
 /** One attempt of one browser to get in: a registration request or a login request. Says nothing about any wire format. */
 export interface Flow {
   /** UUIDv4; not a secret, since reading and submitting need the browser's CSRF cookie too. */
@@ -74,6 +94,24 @@ export interface Flow {
   readonly csrfToken: string
   /** By method; a method without an entry has a fresh form. */
   readonly forms: { readonly [method in Method]?: FlowForm }
+  /** In a registration whose traits are not complete yet: who it is for. Never part of a document. */
+  readonly proof?: ProviderProof
+  /** In a login that proves an account to add a provider to: what is added. Never part of a document. */
+  readonly link?: PendingLink
+}
+
+/** A browser's journey to a provider and back. Kept here and not in the browser: what it holds is worth stealing. */
+export interface SignInAttempt {
+  /** Made from the journey's state and the browser's CSRF cookie, SHA-256, base64url: the callback of no other browser finds it. */
+  readonly key: string
+  /** Id of the provider; no other one's callback counts. */
+  readonly provider: string
+  readonly flowId: string
+  readonly nonce: string
+  readonly codeVerifier: string
+  /** What was typed before leaving. */
+  readonly traits: JsonObject
+  readonly expiresAt: number
 }
 
 /** A logged-in browser. */

@@ -3,7 +3,7 @@
  * suite that both pass. When the place can't answer, every method rejects with `GatewayError('store_unavailable')`,
  * within `store.timeout`.
  */
-import type { Flow, IdentifierClaim, Identity, Session, StoredError } from './records.js'
+import type { Flow, IdentifierClaim, Identity, Session, SignInAttempt, StoredError } from './records.js'
 
 /** A flow as found, and whether its one submit has been spent. */
 export interface FoundFlow {
@@ -15,6 +15,12 @@ export interface FoundFlow {
 export interface FoundSession {
   readonly session: Session
   readonly identity: Identity
+}
+
+/** `burst` at once, and one more every `intervalMs`. */
+export interface RateLimit {
+  readonly burst: number
+  readonly intervalMs: number
 }
 
 export interface Store {
@@ -44,6 +50,11 @@ export interface Store {
   /** Gives the submit back, when what it was spent on did not come about. */
   releaseFlow(id: string): Promise<void>
 
+  /** Forgotten at `attempt.expiresAt` by itself. */
+  saveAttempt(attempt: SignInAttempt): Promise<void>
+  /** Finds an attempt and forgets it: of all who ask for it one gets it. */
+  takeAttempt(key: string): Promise<SignInAttempt | undefined>
+
   /** Forgotten at `session.expiresAt` by itself. Nothing is written when the identity is gone or the end is past. */
   createSession(session: Session): Promise<void>
   /** The session with that token hash and the identity that owns it; `undefined` when either is gone or it has expired. */
@@ -60,6 +71,12 @@ export interface Store {
   /** Forgotten after a day. */
   saveError(error: StoredError): Promise<void>
   findError(id: string): Promise<StoredError | undefined>
+
+  /**
+   * Takes one token of a bucket: 0 when there was one, else the milliseconds until there is. Concurrent callers never get
+   * more than the limit allows. A bucket that nobody asks for is forgotten once it is full.
+   */
+  takeToken(bucket: string, limit: RateLimit): Promise<number>
 
   /** Resolves when the store answers and may be written to; rejects with `store_unavailable` otherwise. */
   ping(): Promise<void>
