@@ -47,16 +47,18 @@ const passwordConfig = {
 const provider = {
   type: 'object', additionalProperties: false, required: ['id', 'provider', 'client_id'],
   properties: {
-    id: { type: 'string', pattern: '^[A-Za-z0-9_-]{1,64}$', description: 'Part of the callback path and of stored identifiers; never change it.' },
-    provider: { type: 'string', description: '`generic`, `google`, `github`, `microsoft`, `gitlab`, `apple`, `discord` or `slack`.' },
+    id: { type: 'string', pattern: '^[A-Za-z0-9_-]{1,64}$', description: 'What people and the flow document call the provider. Part of its callback URL (`urls.self.public` + `/auth/browser/methods/oidc/callback/<id>`) and of stored identifiers: never change it.' },
+    provider: { enum: ['generic', 'google', 'github', 'microsoft', 'gitlab', 'apple', 'discord', 'slack'], description: 'Which one it is, for the defaults that are known of it; `generic` is any that speaks OpenID Connect.' },
     client_id: { type: 'string', minLength: 1, description: 'What the provider calls this gateway.' },
-    client_secret: { type: 'string', minLength: 1, description: 'What the gateway proves itself with to the provider.' },
+    client_secret: { type: 'string', minLength: 1, description: 'What the gateway proves itself with to the provider. Only `generic` does without: then PKCE alone protects the sign-in. For `apple` it is a JWT that you sign with your key.' },
     schema_url: { type: 'string', minLength: 1, description: 'A JSON Schema of the provider\'s claims, whose `ory.sh/kratos` keywords say which claim becomes which trait: `file://path` (relative to the config file), `http(s)://` or `base64://`.' },
-    issuer_url: { type: 'string', format: 'http-url', description: 'Where the provider describes itself (`/.well-known/openid-configuration`). `generic` needs it.' },
-    auth_url: { type: 'string', format: 'http-url', description: 'Authorization endpoint of a provider that does not describe itself.' },
-    token_url: { type: 'string', format: 'http-url', description: 'Token endpoint of a provider that does not describe itself.' },
-    scope: { type: 'array', items: { type: 'string', minLength: 1 }, description: 'What to ask the provider for; `openid` is added.' },
-    claims: { type: 'object', additionalProperties: { type: 'string' }, description: 'Trait path by claim name (`email: email`), in place of a `schema_url`.' },
+    issuer_url: { type: 'string', format: 'http-url', description: 'Where the provider describes itself, without `/.well-known/openid-configuration`: https, or http on loopback. `generic` needs it; for `microsoft` it names your tenant, for `gitlab` your own server.' },
+    auth_url: { type: 'string', format: 'http-url', description: 'Authorization endpoint of a GitHub Enterprise Server (`github` only).' },
+    token_url: { type: 'string', format: 'http-url', description: 'Token endpoint of a GitHub Enterprise Server (`github` only).' },
+    api_url: { type: 'string', format: 'http-url', description: 'REST API of a GitHub Enterprise Server (`github` only).' },
+    scope: { type: 'array', items: { type: 'string', minLength: 1 }, description: 'What to ask the provider for, in place of the usual (`email`, `profile`; for `github` `user:email`). `openid` is added.' },
+    response_mode: { enum: ['query', 'form_post'], description: 'How the provider sends people back; `form_post` is the default for `apple`, which insists on it.' },
+    claims: { type: 'object', additionalProperties: { type: 'string', minLength: 1 }, description: 'Which trait comes from which claim (`email: email`, `name.first: given_name`), for those who have no `schema_url`. What a required trait has no claim for, people are asked for.' },
   },
 } as const
 
