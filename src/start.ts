@@ -6,6 +6,7 @@ import type { Services } from './access/pipeline.js'
 import { createRemoteAccess, type RemoteAccess } from './access/remote-access.js'
 import { watchRules } from './access/repositories.js'
 import { durationMs } from './config/duration.js'
+import { ConfigError } from './config/config-error.js'
 import type { LoadedConfig } from './config/load.js'
 import type { Config } from './config/schema.js'
 import { sessionSecrets } from './config/secrets.js'
@@ -14,19 +15,19 @@ import { createAccessRequestReader } from './http/access-request.js'
 import { csrfCookieName } from './http/csrf.js'
 import { listen, type Listener } from './http/listener.js'
 import { createPublicServer } from './http/server.js'
-import { loadIdentitySchemas, type IdentitySchemas } from './identity/identity-schema.js'
+import { loadIdentitySchemas } from './identity/identity-schema.js'
 import { createHasher } from './identity/password-hash.js'
 import { createPasswordPolicy } from './identity/password-policy.js'
 import type { Log } from './log.js'
 import { createForwarder } from './proxy/forward.js'
 import { createUpgrader } from './proxy/upgrade.js'
-import { createSelfService } from './selfservice/selfservice.js'
+import { createSelfService, type SelfServiceParts } from './selfservice/selfservice.js'
 import type { SelfService } from './selfservice/service.js'
+import { readProviders } from './selfservice/strategies/oidc/settings.js'
 import { sessionDocument } from './session/document.js'
 import { createSessions, type Sessions } from './session/sessions.js'
 import { parseDsn } from './store/dsn.js'
 import { openStore } from './store/open.js'
-import type { Store } from './store/store.js'
 import { version } from './version.js'
 
 /** A gateway that accepts requests. */
@@ -41,11 +42,13 @@ export interface RunningGateway {
 }
 
 /** Rejects with a sentence when something that the configuration names is not there or not right; nothing runs then. */
-export async function startGateway({ config, baseDir }: LoadedConfig, log: Log): Promise<RunningGateway> {
+export async function startGateway({ config, baseDir, placeOf }: LoadedConfig, log: Log): Promise<RunningGateway> {
   const schemas = await loadIdentitySchemas({
     defaultUrl: config.identity.traits.default_schema_url, schemas: config.identity.traits.schemas, baseDir,
   })
   for (const warning of schemas.warnings) log.warn(warning)
+  const { providers, problems } = await readProviders(config, baseDir)
+  if (problems.length > 0) throw new ConfigError(problems.map(({ path, message }) => ({ ...placeOf(path), message })))
   const address = parseDsn(config.dsn)
   const secrets = await sessionSecrets(config, address.kind === 'embedded' ? address.path : undefined)
 
@@ -65,7 +68,7 @@ export async function startGateway({ config, baseDir }: LoadedConfig, log: Log):
     const rules = await watchRules(config, baseDir, ruleServices(config, sessions, remote), log)
     opened.push(async () => { rules.close() })
 
-    const selfService = assembleSelfService(config, store, sessions, schemas, log)
+    const selfService = assembleSelfService(config, { store, sessions, schemas, providers }, log)
     const forwarder = createForwarder(forwarderOptions(config))
     opened.push(() => forwarder.close())
     const upgrader = createUpgrader(upgraderOptions(config))
@@ -129,12 +132,17 @@ async function closeAll(opened: readonly (() => Promise<void>)[]): Promise<void>
   for (const close of [...opened].reverse()) await close().catch(() => undefined)
 }
 
-function assembleSelfService(config: Config, store: Store, sessions: Sessions, schemas: IdentitySchemas, log: Log): SelfService {
+type LoadedParts = Pick<SelfServiceParts, 'store' | 'sessions' | 'schemas' | 'providers'>
+
+function assembleSelfService(config: Config, loaded: LoadedParts, log: Log): SelfService {
   const { argon2 } = config.hashers
   const passwords = config.selfservice.strategies.password.config
   const hasher = createHasher({ ...argon2, maxPasswordBytes: passwords.max_password_bytes })
   const policy = createPasswordPolicy({ ...passwords, onBreachCheckFailure: detail => { log.warn({ detail }, 'breach check failed') } })
-  return createSelfService(config, { store, sessions, schemas, hasher, policy })
+  return createSelfService(config, {
+    ...loaded, hasher, policy,
+    onProviderFailure: (provider, detail) => { log.warn({ provider, detail }, 'a sign-in provider failed') },
+  })
 }
 
 function forwarderOptions(config: Config): Parameters<typeof createForwarder>[0] {

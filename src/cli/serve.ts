@@ -4,6 +4,7 @@ import { loadConfig, type LoadedConfig } from '../config/load.js'
 import { createLog, type Log } from '../log.js'
 import { checkRuntime } from '../runtime.js'
 import { checkJobs } from '../selfservice/jobs/compile.js'
+import { readProviders } from '../selfservice/strategies/oidc/settings.js'
 import { startGateway, type RunningGateway } from '../start.js'
 import { version } from '../version.js'
 import { configFiles, configOptions, readOptions } from './options.js'
@@ -24,10 +25,11 @@ export async function serve(args: readonly string[]): Promise<number> {
   return 0
 }
 
-/** The configuration, with the jobs' own settings checked too. */
+/** The configuration, with the settings of jobs and providers checked too. */
 export async function loadChecked(files: readonly string[]): Promise<LoadedConfig> {
   const loaded = await loadConfig(files, process.env)
-  const problems = checkJobs(loaded.config)
+  const { problems: providerProblems } = await readProviders(loaded.config, loaded.baseDir)
+  const problems = [...checkJobs(loaded.config), ...providerProblems]
   if (problems.length > 0) {
     throw new ConfigError(problems.map(({ path, message }) => ({ ...loaded.placeOf(path), message })))
   }

@@ -59,12 +59,16 @@ export async function readFlowAsAdmin(kind: FlowKind, id: string, service: SelfS
  * already used get their answer here; an unknown or foreign one rejects.
  */
 export async function takeUpFlow(kind: FlowKind, visit: Visit, service: SelfService): Promise<TakenUp> {
+  return takeUp(() => requiredId(visit, 'request', idMissing[kind]), [kind], visit, service)
+}
+
+/** The same for what serves both kinds of flow. `readId` is asked once nobody is logged in; it throws when there is no id. */
+export async function takeUp(readId: () => string, kinds: readonly FlowKind[], visit: Visit, service: SelfService): Promise<TakenUp> {
   const session = await visitorSession(visit, service.sessions)
   if (session !== undefined) return { reply: redirectTo(service.urls.defaultReturnTo) }
 
-  const id = requiredId(visit, 'request', idMissing[kind])
-  const found = await service.store.findFlow(id)
-  if (found?.flow.kind !== kind) throw new GatewayError('unknown_resource')
+  const found = await service.store.findFlow(readId())
+  if (found === undefined || !kinds.includes(found.flow.kind)) throw new GatewayError('unknown_resource')
   const { flow } = found
   if (!isBoundTo(flow.csrfBinding, visit.csrfCookie)) throw csrfInvalid()
 
@@ -84,7 +88,7 @@ export async function refuse(
   const changed = withForm(flow, method, problems, values)
   await service.store.saveFlow(changed)
   if (visit.wantsJson) return jsonReply(400, renderFlow(changed, service.model))
-  return redirectTo(withParameter(service.flows[flow.kind].uiUrl, 'request', flow.id))
+  return showFlow(changed, service)
 }
 
 /**
@@ -92,13 +96,17 @@ export async function refuse(
  * A10). A script is told where to go on.
  */
 export async function startAgain(old: Flow, problem: Problem, visit: Visit, service: SelfService): Promise<Reply> {
-  const { requestUrl, returnTo } = old
-  const begun = await startFlow(old.kind, visit, service, { requestUrl, ...(returnTo === undefined ? {} : { returnTo }) }, problem)
+  const begun = await startFlow(old.kind, visit, service, originOf(old), problem)
   if (!visit.wantsJson || begun.flow === undefined) return begun.reply
   throw new GatewayError('gone', {
     reason: problem.code === 'flow_used' ? 'This request was already completed.' : 'This request has expired.',
     details: { use_flow_id: begun.flow.id, redirect_browser_to: begun.reply.location },
   })
+}
+
+/** What a flow that takes over from another one inherits: where the person came from and wants to go. */
+export function originOf({ requestUrl, returnTo }: Flow): Origin {
+  return { requestUrl, ...(returnTo === undefined ? {} : { returnTo }) }
 }
 
 /** What a submit without a valid CSRF token gets, whatever else is wrong with it (contract 1.1). */
@@ -111,19 +119,38 @@ const idMissing: { readonly [kind in FlowKind]: string } = {
   login: 'The request query parameter is missing or invalid.',
 }
 
-type Origin = Pick<Flow, 'requestUrl'> & Partial<Pick<Flow, 'returnTo'>>
+/** What a flow begins with. */
+type Origin = Pick<Flow, 'requestUrl'> & Partial<Pick<Flow, 'returnTo' | 'forms' | 'link'>>
+
+/** A flow that has begun, or where a before-job sends the browser instead. */
+export type Opened =
+  | { readonly flow: Flow, readonly cookies: readonly string[] }
+  | { readonly reply: Reply }
 
 /** The flow is absent when a before-job sent the browser elsewhere. */
 async function startFlow(
   kind: FlowKind, visit: Visit, service: SelfService, origin: Origin, problem?: Problem,
 ): Promise<{ readonly reply: Reply, readonly flow?: Flow }> {
-  const { lifespanMs, uiUrl, jobs } = service.flows[kind]
+  const opened = await openFlow(kind, visit, service, origin, problem)
+  if ('reply' in opened) return opened
+  const { flow, cookies } = opened
+  return { reply: showFlow(flow, service, cookies), flow }
+}
+
+/** To the page that shows the flow. */
+export function showFlow(flow: Flow, { flows }: SelfService, cookies: readonly string[] = []): Reply {
+  return redirectTo(withParameter(flows[flow.kind].uiUrl, 'request', flow.id), cookies)
+}
+
+/** A new flow of this browser, stored once the before-jobs let it. Rejects with the error of a job that does not. */
+export async function openFlow(kind: FlowKind, visit: Visit, service: SelfService, origin: Origin, problem?: Problem): Promise<Opened> {
+  const { lifespanMs, jobs } = service.flows[kind]
   const cookie = visit.csrfCookie ?? newCsrfCookie()
   const id = randomUUID()
   const issuedAt = Date.now()
   const fresh: Flow = {
-    id, kind, type: 'browser', issuedAt, expiresAt: issuedAt + lifespanMs, ...origin,
-    csrfBinding: csrfBinding(cookie), csrfToken: csrfToken(cookie, id), forms: {},
+    id, kind, type: 'browser', issuedAt, expiresAt: issuedAt + lifespanMs,
+    csrfBinding: csrfBinding(cookie), csrfToken: csrfToken(cookie, id), forms: {}, ...origin,
   }
   const flow = problem === undefined ? fresh : withProblemEverywhere(fresh, service.model.methods, problem)
 
@@ -132,7 +159,7 @@ async function startFlow(
 
   await service.store.saveFlow(flow)
   const csrf = visit.csrfCookie === undefined ? [service.cookies.csrf(cookie)] : []
-  return { reply: redirectTo(withParameter(uiUrl, 'request', id), [...csrf, ...cookies]), flow }
+  return { flow, cookies: [...csrf, ...cookies] }
 }
 
 /** As the browser knows it: the gateway's public origin, whatever stands between (contract D13). */

@@ -4,6 +4,7 @@ import type { Submission } from '../http/submission.js'
 import type { Flow, Identity, Method } from '../store/records.js'
 import { refuse, startAgain, takeUpFlow } from './flow.js'
 import { runJobs } from './jobs/run.js'
+import { addProvider } from './linking.js'
 import { redirectTo, type Reply } from '../http/reply.js'
 import type { SelfService } from './service.js'
 import type { Visit } from './visit.js'
@@ -20,10 +21,20 @@ export async function submitLogin(visit: Visit, submission: Submission, service:
   return completeLogin(flow, 'password', outcome.identity, visit, service)
 }
 
-/** Spends the flow and runs the after-jobs; one that fails leaves nobody logged in. */
-export async function completeLogin(flow: Flow, method: Method, identity: Identity, visit: Visit, service: SelfService): Promise<Reply> {
+/**
+ * Spends the flow, adds the provider that the flow may be about, and runs the after-jobs; one that fails leaves nobody
+ * logged in.
+ */
+export async function completeLogin(flow: Flow, method: Method, recognised: Identity, visit: Visit, service: SelfService): Promise<Reply> {
+  if (flow.link !== undefined && flow.link.identityId !== recognised.id) {
+    return refuse(flow, method, [{ code: 'link_other_account', params: { provider: flow.link.provider } }], {}, visit, service)
+  }
   if (!await service.store.consumeFlow(flow.id)) return startAgain(flow, { code: 'flow_used' }, visit, service)
 
+  const identity = flow.link === undefined ? recognised : await addProvider(recognised, flow.link, service.store).catch(async (error: unknown) => {
+    await service.store.releaseFlow(flow.id)
+    throw error
+  })
   const jobs = service.flows.login.jobs.after[method]
   const { cookies, redirect } = await runJobs(jobs, { flow, method, identity, request: visit.request }, service.sessions)
   return redirect === undefined ? { status: 200, cookies } : redirectTo(redirect, cookies)

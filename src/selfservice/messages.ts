@@ -66,6 +66,17 @@ const sentences: { readonly [code: string]: Sentence } = {
   invalid_credentials: () => 'The provided credentials are invalid. Check for spelling mistakes in your password or username, '
     + 'email address, or phone number.',
   identifier_taken: () => 'An account with the same identifier (email, phone, username, ...) exists already.',
+  provider_missing: () => 'The HTTP request did not contain the required "provider" form field',
+  provider_no_code: () => 'Unable to complete OpenID Connect flow because the OpenID Provider did not return the code query parameter.',
+  provider_error: p => `Unable to complete OpenID Connect flow because the OpenID Provider returned error "${p('error')}": ${p('description')}`,
+  provider_no_id_token: () => 'Authentication failed because no id_token was returned. Please accept the "openid" permission and try again.',
+  provider_scope: () => 'Unable to finish because one or more permissions were not granted. Please retry and accept all permissions.',
+  provider_unavailable: p => `Signing in with ${p('provider')} does not work at the moment. Please try again later or choose another way.`,
+  provider_untrusted: p => `What ${p('provider')} answered could not be verified. Please try again or choose another way.`,
+  link_account: p => 'An account with the same identifier (email, phone, username, ...) exists already. '
+    + `Log in to it the way you did before, and ${p('provider')} will be added to it.`,
+  link_other_account: p => `This is another account than the one that ${p('provider')} is to be added to. `
+    + 'Log in to the account whose identifier (email, phone, username, ...) is in use, or begin a new login.',
   csrf_invalid: () => 'CSRF token is missing or invalid.',
   flow_expired: () => 'Your session expired, please try again.',
   flow_used: () => 'This form has been submitted already, please try again.',

@@ -1,7 +1,7 @@
 /** A submit of the registration form, from the browser's POST to the redirect (contract 1.7). */
 import { GatewayError, toGatewayError } from '../errors.js'
 import type { Submission } from '../http/submission.js'
-import type { Flow, Identity, Method } from '../store/records.js'
+import type { Flow, IdentifierClaim, Identity, Method } from '../store/records.js'
 import { refuse, startAgain, takeUpFlow } from './flow.js'
 import { runJobs } from './jobs/run.js'
 import { redirectTo, type Reply } from '../http/reply.js'
@@ -21,9 +21,13 @@ export async function submitRegistration(visit: Visit, submission: Submission, s
   return completeRegistration(flow, 'password', outcome, visit, service)
 }
 
-/** Makes the identity, once, and runs the after-jobs. Whatever fails before it is stored gives the flow its submit back. */
+/**
+ * Makes the identity, once, and runs the after-jobs. Whatever fails before it is stored gives the flow its submit back;
+ * `onTaken` answers when another identity has one of the identifiers.
+ */
 export async function completeRegistration(
   flow: Flow, method: Method, registrable: Registrable, visit: Visit, service: SelfService,
+  onTaken: (taken: IdentifierClaim) => Promise<Reply> = () => refuse(flow, method, [{ code: 'identifier_taken' }], registrable.values, visit, service),
 ): Promise<Reply> {
   if (!await service.store.consumeFlow(flow.id)) return startAgain(flow, { code: 'flow_used' }, visit, service)
 
@@ -31,18 +35,19 @@ export async function completeRegistration(
     await service.store.releaseFlow(flow.id)
     throw error
   })
-  if (created === undefined) {
+  if ('taken' in created) {
     await service.store.releaseFlow(flow.id)
-    return refuse(flow, method, [{ code: 'identifier_taken' }], registrable.values, visit, service)
+    return onTaken(created.taken)
   }
-  return afterRegistration(flow, method, created, visit, service)
+  return afterRegistration(flow, method, created.identity, visit, service)
 }
 
-/** `undefined` when another identity has one of the identifiers. */
-async function createIdentity(registrable: Registrable, { store }: SelfService): Promise<Identity | undefined> {
+async function createIdentity(
+  registrable: Registrable, { store }: SelfService,
+): Promise<{ readonly identity: Identity } | { readonly taken: IdentifierClaim }> {
   const identity = await registrable.identity()
   const taken = await store.createIdentity(identity)
-  return taken === undefined ? identity : undefined
+  return taken === undefined ? { identity } : { taken }
 }
 
 async function afterRegistration(flow: Flow, method: Method, identity: Identity, visit: Visit, service: SelfService): Promise<Reply> {

@@ -83,7 +83,8 @@ function oidcForm(flow: Flow, { publicUrl, traitFields, providers }: FormModel):
     method: 'POST',
     fields: [csrfField(flow), ...filled(touched, form)],
     ...formErrors(form.problems),
-    providers: providers.map(value => ({ name: 'provider', type: 'submit', value })),
+    // Who has proved who they are completes that, and is not sent away again.
+    providers: (flow.proof === undefined ? providers : [flow.proof.provider]).map(value => ({ name: 'provider', type: 'submit', value })),
   }
 }
 

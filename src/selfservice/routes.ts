@@ -13,6 +13,8 @@ import { readErrorInBrowser, readErrors, showError } from './error-ui.js'
 import { beginFlow, csrfInvalid, readFlowInBrowser } from './flow.js'
 import { submitLogin } from './login.js'
 import { logOut } from './logout.js'
+import { bounceOidc, finishOidc } from './oidc-callback.js'
+import { startOidc } from './oidc-start.js'
 import { submitRegistration } from './registration.js'
 import { readSchema } from './schemas.js'
 import type { SelfService } from './service.js'
@@ -22,11 +24,12 @@ import { whoAmI } from './whoami.js'
 /**
  * What keeps other people and other sites from using an endpoint:
  * `csrf_token`, the browser's CSRF cookie together with the token of the flow, from a trusted page;
- * `trusted_page`, only links and forms of a trusted page;
+ * `trusted_page`, only links and forms of a trusted page; `flow_page`, the same, and only the browser that began the flow;
+ * `journey`, only the browser that left for the provider, once;
  * `flow_cookie`, only the browser that began the flow; `session_cookie`, only one that is logged in;
  * `unguessable_id`, whoever knows the id; `open`, nothing.
  */
-type Protection = 'csrf_token' | 'trusted_page' | 'flow_cookie' | 'session_cookie' | 'unguessable_id' | 'open'
+type Protection = 'csrf_token' | 'trusted_page' | 'flow_page' | 'journey' | 'flow_cookie' | 'session_cookie' | 'unguessable_id' | 'open'
 
 interface Route {
   readonly method: 'get' | 'post'
@@ -71,6 +74,28 @@ const routes: readonly Route[] = [
     method: 'post', paths: ['/auth/browser/methods/password/login', '/self-service/browser/flows/login/strategies/password'],
     protection: 'csrf_token', errors: 'page',
     answer: (visit, service, submission) => submitLogin(visit, submission, service),
+  },
+  {
+    method: 'post', paths: ['/auth/browser/methods/oidc/auth/:request', '/self-service/browser/flows/registration/strategies/oidc/auth/:request'],
+    protection: 'csrf_token', errors: 'page',
+    answer: (visit, service, submission, { request = '' }) => startOidc(request, visit, submission, service),
+  },
+  {
+    method: 'get', paths: ['/auth/browser/methods/oidc/auth/:request', '/self-service/browser/flows/registration/strategies/oidc/auth/:request'],
+    protection: 'flow_page', errors: 'page',
+    answer: (visit, service, _submission, { request = '' }) => startOidc(request, visit, undefined, service),
+  },
+  {
+    method: 'get',
+    paths: ['/auth/browser/methods/oidc/callback/:provider', '/self-service/browser/flows/registration/strategies/oidc/callback/:provider'],
+    protection: 'journey', errors: 'page',
+    answer: (visit, service, _submission, { provider = '' }) => finishOidc(provider, visit, service),
+  },
+  {
+    method: 'post',
+    paths: ['/auth/browser/methods/oidc/callback/:provider', '/self-service/browser/flows/registration/strategies/oidc/callback/:provider'],
+    protection: 'journey', errors: 'page',
+    answer: (_visit, service, submission, { provider = '' }) => bounceOidc(provider, submission, service),
   },
   {
     method: 'get', paths: ['/auth/browser/logout', '/self-service/browser/flows/logout'],
@@ -145,7 +170,7 @@ function answerRoute(route: Route, service: SelfService): (ctx: Context & { para
     const visit = readVisit(stateOf(ctx).request as AccessRequest, service.cookies.sessionName)
     try {
       const submission = route.method === 'post' ? readSubmission(ctx) : nothing
-      protect(route.protection, visit, submission, service)
+      protect(route.protection, visit, submission, ctx.params['request'] ?? visit.query.get('request'), service)
       writeReply(ctx, await route.answer(visit, service, submission, ctx.params))
     } catch (thrown) {
       const error = toGatewayError(thrown)
@@ -158,12 +183,15 @@ function answerRoute(route: Route, service: SelfService): (ctx: Context & { para
 
 const nothing: Submission = { kind: 'unreadable', problem: { code: 'body_empty' } }
 
-/** The checks that need no look-up. What needs one (`flow_cookie`, `session_cookie`) is the answering function's. */
-function protect(protection: Protection, visit: Visit, submission: Submission, { urls }: SelfService): void {
-  if (protection !== 'csrf_token') return
+/**
+ * The checks that need no look-up. What needs one (`flow_cookie`, `flow_page`'s browser, `journey`, `session_cookie`) is the
+ * answering function's.
+ */
+function protect(protection: Protection, visit: Visit, submission: Submission, flowId: string | null, { urls }: SelfService): void {
+  if (protection !== 'csrf_token' && protection !== 'flow_page') return
 
   if (!isTrustedOrigin(visit.request.headers, urls.trustedOrigins)) throw csrfInvalid()
-  const flowId = visit.query.get('request')
+  if (protection === 'flow_page') return
   // Without a flow there is nothing to protect, and the answer is about the missing id.
   if (flowId === null || !isUuid(flowId)) return
   const header = visit.request.headers['x-csrf-token']

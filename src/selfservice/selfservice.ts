@@ -11,6 +11,8 @@ import type { Store } from '../store/store.js'
 import { createBrowserCookies } from './browser-cookies.js'
 import { compileJobs } from './jobs/compile.js'
 import type { SelfService, SelfServiceUrls } from './service.js'
+import { createOidcStrategy } from './strategies/oidc/oidc.js'
+import type { ProviderSettings } from './strategies/oidc/settings.js'
 import { createPasswordStrategy } from './strategies/password.js'
 
 /** What self-service is built on. */
@@ -20,11 +22,15 @@ export interface SelfServiceParts {
   readonly schemas: IdentitySchemas
   readonly hasher: Hasher
   readonly policy: PasswordPolicy
+  /** Read by `readProviders`. */
+  readonly providers: readonly ProviderSettings[]
+  /** Learns what went wrong with a provider; nothing secret. */
+  readonly onProviderFailure: (provider: string, detail: string) => void
 }
 
 /** The configuration has been checked (`checkJobs` too). */
 export function createSelfService(config: Config, parts: SelfServiceParts): SelfService {
-  const { store, sessions, schemas, hasher, policy } = parts
+  const { store, sessions, schemas, hasher, policy, providers, onProviderFailure } = parts
   const { strategies, registration, login } = config.selfservice
   const urls = selfServiceUrls(config)
   const cookies = createBrowserCookies(config)
@@ -41,7 +47,7 @@ export function createSelfService(config: Config, parts: SelfServiceParts): Self
       publicUrl: urls.public,
       methods,
       traitFields: schema.fields,
-      providers: strategies.oidc.config.providers.map(({ id }) => id),
+      providers: providers.map(({ id }) => id),
     },
     flows: {
       registration: {
@@ -50,6 +56,9 @@ export function createSelfService(config: Config, parts: SelfServiceParts): Self
       login: { lifespanMs: durationMs(login.request_lifespan), uiUrl: config.urls.login_ui, jobs: jobs.login },
     },
     password: strategies.password.enabled ? createPasswordStrategy({ store, schema, policy, hasher }) : undefined,
+    oidc: strategies.oidc.enabled
+      ? createOidcStrategy({ providers, schema, redirectUri: urls.oidcCallback, onFailure: onProviderFailure })
+      : undefined,
   }
 }
 
@@ -59,6 +68,7 @@ function selfServiceUrls({ urls, selfservice }: Config): SelfServiceUrls {
   const whitelisted = urls.whitelisted_return_to_domains
   return {
     public: publicUrl,
+    oidcCallback: provider => `${publicUrl}/auth/browser/methods/oidc/callback/${provider}`,
     errorUi: urls.error_ui,
     defaultReturnTo: urls.default_return_to,
     afterLogout: selfservice.logout.redirect_to,

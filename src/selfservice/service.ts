@@ -7,7 +7,7 @@ import type { Store } from '../store/store.js'
 import type { BrowserCookies } from './browser-cookies.js'
 import type { FlowJobs } from './jobs/compile.js'
 import type { FormModel } from './render-flow.js'
-import type { PasswordStrategy } from './strategies/strategy.js'
+import type { OidcStrategy, PasswordStrategy } from './strategies/strategy.js'
 
 /** A kind of flow that has a form. */
 export type FlowKind = Flow['kind']
@@ -29,6 +29,8 @@ export interface SelfService {
   readonly flows: { readonly [kind in FlowKind]: FlowSettings }
   /** Absent when the method is not enabled. */
   readonly password: PasswordStrategy | undefined
+  /** Absent when the method is not enabled. */
+  readonly oidc: OidcStrategy | undefined
   readonly urls: SelfServiceUrls
 }
 
@@ -36,6 +38,8 @@ export interface SelfService {
 export interface SelfServiceUrls {
   /** `urls.self.public`, without a trailing slash. */
   readonly public: string
+  /** Where a provider sends browsers back to; registered with the provider, so never made from what a request says. */
+  readonly oidcCallback: (provider: string) => string
   readonly errorUi: string
   readonly defaultReturnTo: string
   readonly afterLogout: string

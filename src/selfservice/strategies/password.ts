@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto'
 
 import { GatewayError } from '../../errors.js'
-import { submittedText, type Submission } from '../../http/submission.js'
+import { submittedText } from '../../http/submission.js'
 import { canonicalIdentifier } from '../../identity/identifiers.js'
 import type { IdentitySchema } from '../../identity/identity-schema.js'
 import type { Hasher } from '../../identity/password-hash.js'
@@ -11,6 +11,7 @@ import { flattenTraits } from '../../identity/traits.js'
 import type { Identity, JsonObject, JsonValue, Problem } from '../../store/records.js'
 import type { Store } from '../../store/store.js'
 import type { PasswordStrategy, Recognised, Refused } from './strategy.js'
+import { submittedTraits } from './submitted-traits.js'
 
 export interface PasswordStrategyOptions {
   readonly store: Store
@@ -60,15 +61,6 @@ export function createPasswordStrategy({ store, schema, policy, hasher }: Passwo
 
 function refused(problems: readonly Problem[], values: Refused['values'] = {}): Refused {
   return { problems, values }
-}
-
-/** A form's traits are typed by the schema; a JSON document's are typed already. */
-function submittedTraits(submission: Exclude<Submission, { kind: 'unreadable' }>, schema: IdentitySchema): { traits: JsonObject, problems: readonly Problem[] } {
-  if (submission.kind === 'form') return schema.decodeForm(submission.pairs)
-
-  const traits = Object.hasOwn(submission.document, 'traits') ? submission.document['traits'] : {}
-  if (typeof traits === 'object' && traits !== null && !Array.isArray(traits)) return { traits: traits as JsonObject, problems: [] }
-  throw new GatewayError('bad_request', { reason: 'The member "traits" must be an object.' })
 }
 
 function traitValues(traits: JsonObject): { [field: string]: JsonValue } {
