@@ -16,11 +16,12 @@ export interface ProxyProcess {
   close(): Promise<void>
 }
 
-export async function startProcess(options: ProxyOptions = {}): Promise<ProxyProcess> {
+/** `env` is added to the child's environment. */
+export async function startProcess(options: ProxyOptions = {}, env: Readonly<Record<string, string>> = {}): Promise<ProxyProcess> {
   const recorder = await startRecorder()
   const child = fork(fileURLToPath(new URL('proxy-main.ts', import.meta.url)), {
     execArgv: [...process.execArgv, '--expose-gc'],
-    env: { ...process.env, PROXY_OPTIONS: JSON.stringify({ ...options, upstream: { origin: recorder.origin, ...options.upstream } }) },
+    env: { ...process.env, ...env, PROXY_OPTIONS: JSON.stringify({ ...options, upstream: { origin: recorder.origin, ...options.upstream } }) },
     stdio: ['ignore', 'inherit', 'pipe', 'ipc'],
   })
   let complaint = ''

@@ -27,8 +27,10 @@ export interface Recorder {
   readonly requests: readonly RecordedRequest[]
   /** All bytes, by connection, as latin1. */
   readonly bytes: readonly string[]
-  /** What is no well-framed request: parse errors, and what was left when a connection ended. */
+  /** What is no well-framed request: what could never become one, and what was left when a connection ended. */
   readonly leftovers: readonly string[]
+  /** The former only. */
+  readonly malformed: readonly string[]
   /** Connections open now that have carried anything; undici opens one in reserve for each that it had to give up. */
   openConnections(): number
   behave(behaviour: Behaviour): void
@@ -50,6 +52,7 @@ export async function startRecorder(): Promise<Recorder> {
   let requests: RecordedRequest[] = []
   let bytes: string[] = []
   let leftovers: string[] = []
+  let malformed: string[] = []
   let behaviour: Behaviour = {}
   let connections = 0
   const sockets = new Set<Socket>()
@@ -76,6 +79,7 @@ export async function startRecorder(): Promise<Recorder> {
         const parsed = parse(buffer)
         if (parsed === 'bad') {
           leftovers.push(buffer)
+          malformed.push(buffer)
           buffer = ''
           socket.destroy()
           return
@@ -102,12 +106,14 @@ export async function startRecorder(): Promise<Recorder> {
     get requests() { return requests },
     get bytes() { return bytes },
     get leftovers() { return leftovers },
+    get malformed() { return malformed },
     openConnections: () => used.size,
     behave: how => { behaviour = how },
     reset() {
       requests = []
       bytes = bytes.map(() => '')
       leftovers = []
+      malformed = []
       behaviour = {}
     },
     received: count => until(() => requests.length >= count, () => `${requests.length} of ${count} requests came`),
