@@ -49,7 +49,6 @@ export function upstreamFields(request: AccessRequest, { rule, session, stripped
 /** A value that is one line whatever is in it: UTF-8, with control characters percent-encoded (security H9). */
 export function fieldValue(text: string): string {
   if (/^[\t -~]*$/.test(text)) return text
-  // eslint-disable-next-line no-control-regex
   const oneLine = text.replace(/[\x00-\x08\x0a-\x1f\x7f]/g, character => `%${character.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`)
   return Buffer.from(oneLine, 'utf8').toString('latin1')
 }

@@ -95,7 +95,6 @@ export function createResponseHandler(options: ResponseHandlerOptions): Dispatch
 
 /** Repeated fields stay repeated, also beside fields that were set before. */
 function writeHead(res: ServerResponse, status: number, reason: string, fields: string[]): void {
-  // eslint-disable-next-line no-control-regex
   if (/[\x00-\x08\x0a-\x1f\x7f]/.test(reason)) throw new GatewayError('upstream_invalid', { detail: 'control character in the reason phrase' })
   const phrase = /^[\t -~]+$/.test(reason) ? reason : undefined
 

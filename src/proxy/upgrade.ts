@@ -150,7 +150,7 @@ function relay(req: IncomingMessage, socket: Socket, res: IncomingMessage, field
     throw toUpstreamError(thrown)
   }
   pipeline(res, answer, error => {
-    if (error != null) socket.destroy()
+    if (error) socket.destroy()
   })
 }
 
