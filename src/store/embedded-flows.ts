@@ -1,0 +1,49 @@
+/** Flows and errors of flows in the embedded store. */
+import type { EmbeddedDatabase, Tables } from './embedded-database.js'
+import { expireAt } from './embedded-expiry.js'
+import { idPart } from './keys.js'
+import { errorRetentionMs, flowRetentionMs } from './retention.js'
+import type { FoundFlow, Store } from './store.js'
+
+type Flows = Pick<Store, 'saveFlow' | 'findFlow' | 'consumeFlow' | 'releaseFlow' | 'saveError' | 'findError'>
+
+/** The part of the store that keeps flows and errors. */
+export function embeddedFlows({ read, write }: EmbeddedDatabase, now: () => number): Flows {
+  const kept = ({ flows }: Tables, id: string): FoundFlow | undefined => {
+    const found = flows.get(idPart(id))
+    return found === undefined || found.flow.expiresAt + flowRetentionMs <= now() ? undefined : found
+  }
+
+  return {
+    saveFlow: flow => write(tables => {
+      const key = idPart(flow.id)
+      tables.flows.put(key, { flow, consumed: kept(tables, flow.id)?.consumed ?? false })
+      expireAt(tables, flow.expiresAt + flowRetentionMs, 'flows', key)
+    }),
+
+    findFlow: id => read(tables => kept(tables, id)),
+
+    consumeFlow: id => write(tables => {
+      const found = kept(tables, id)
+      if (found === undefined || found.consumed) return false
+      tables.flows.put(idPart(id), { ...found, consumed: true })
+      return true
+    }),
+
+    releaseFlow: id => write(tables => {
+      const found = kept(tables, id)
+      if (found !== undefined) tables.flows.put(idPart(id), { ...found, consumed: false })
+    }),
+
+    saveError: error => write(tables => {
+      const key = idPart(error.id)
+      tables.errors.put(key, error)
+      expireAt(tables, error.createdAt + errorRetentionMs, 'errors', key)
+    }),
+
+    findError: id => read(({ errors }) => {
+      const error = errors.get(idPart(id))
+      return error === undefined || error.createdAt + errorRetentionMs <= now() ? undefined : error
+    }),
+  }
+}

@@ -1,0 +1,61 @@
+/** Sessions in the embedded store. Ends are written through to the disk: a logout must not be undone by a power cut. */
+import type { EmbeddedDatabase, Tables } from './embedded-database.js'
+import { underneath } from './embedded-identities.js'
+import { expireAt } from './embedded-expiry.js'
+import { idPart } from './keys.js'
+import type { Session } from './records.js'
+import type { Store } from './store.js'
+
+type Sessions = Pick<Store, 'createSession' | 'findSession' | 'touchSession' | 'deleteSession' | 'deleteSessionsOf' | 'listSessionsOf'>
+
+/** The part of the store that keeps sessions. */
+export function embeddedSessions({ read, write, writeThrough }: EmbeddedDatabase, now: () => number): Sessions {
+  const live = ({ sessions }: Tables, key: string): Session | undefined => {
+    const session = sessions.get(key)
+    return session === undefined || session.expiresAt <= now() ? undefined : session
+  }
+  const liveOf = (tables: Tables, identityId: string): Session[] =>
+    [...tables.sessionsOf.getKeys(underneath(idPart(identityId)))].flatMap(([, key]) => live(tables, key) ?? [])
+
+  return {
+    createSession: session => write(tables => {
+      const identityKey = idPart(session.identityId)
+      if (session.expiresAt <= now() || !tables.identities.doesExist(identityKey)) return
+
+      const key = idPart(session.tokenHash)
+      tables.sessions.put(key, session)
+      tables.sessionsOf.put([identityKey, key], true)
+      expireAt(tables, session.expiresAt, 'sessions', key)
+    }),
+
+    findSession: tokenHash => read(tables => {
+      const session = live(tables, idPart(tokenHash))
+      const identity = session && tables.identities.get(idPart(session.identityId))
+      return session && identity && { session, identity }
+    }),
+
+    touchSession: (tokenHash, lastSeenAt) => write(tables => {
+      const session = live(tables, idPart(tokenHash))
+      if (session !== undefined && session.lastSeenAt < lastSeenAt) tables.sessions.put(idPart(tokenHash), { ...session, lastSeenAt })
+    }),
+
+    deleteSession: tokenHash => writeThrough(tables => {
+      const session = live(tables, idPart(tokenHash))
+      if (session !== undefined) remove(tables, session)
+      return session !== undefined
+    }),
+
+    deleteSessionsOf: (identityId, except) => writeThrough(tables => {
+      const ended = liveOf(tables, identityId).filter(({ tokenHash }) => tokenHash !== except)
+      for (const session of ended) remove(tables, session)
+      return ended.length
+    }),
+
+    listSessionsOf: identityId => read(tables => liveOf(tables, identityId).sort((a, b) => a.issuedAt - b.issuedAt)),
+  }
+}
+
+function remove({ sessions, sessionsOf }: Tables, { identityId, tokenHash }: Session): void {
+  sessions.remove(idPart(tokenHash))
+  sessionsOf.remove([idPart(identityId), idPart(tokenHash)])
+}
