@@ -1,0 +1,91 @@
+/**
+ * Sessions in Redis. A session is a hash under its token hash: the document and, apart from it, when it was last seen.
+ * Beside each identity there is an index of its sessions by their ends. It never expires, since losing it to eviction would
+ * put sessions out of reach of "log out everywhere"; instead what has ended is dropped from it at each login.
+ */
+import type { Identity, Session } from './records.js'
+import { script, type RedisCommands } from './redis-connection.js'
+import { identityKey, sessionIndexKey, sessionKey } from './redis-keys.js'
+import { putFields } from './redis-scripts.js'
+import type { Store } from './store.js'
+
+type Sessions = Pick<Store, 'createSession' | 'findSession' | 'touchSession' | 'deleteSession' | 'deleteSessionsOf' | 'listSessionsOf'>
+
+/** `[identity, index], [now, expiresAt, tokenHash]`: enters a session of an identity that exists. */
+const enter = script(`
+  if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
+  redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', ARGV[1])
+  redis.call('ZADD', KEYS[2], ARGV[2], ARGV[3])
+  return 1
+`)
+
+/** `[session], [lastSeenAt]`: only forwards, and only while the session is there. */
+const touch = script(`
+  local seen = redis.call('HGET', KEYS[1], 'seen')
+  if seen and tonumber(seen) < tonumber(ARGV[1]) then redis.call('HSET', KEYS[1], 'seen', ARGV[1]) end
+`)
+
+/** `[session]`: the document of the session that this call, and no other, ended. */
+const take = script(`
+  local doc = redis.call('HGET', KEYS[1], 'doc')
+  redis.call('DEL', KEYS[1])
+  return doc
+`)
+
+/** The part of the store that keeps sessions. */
+export function redisSessions({ call, run }: RedisCommands, keyPrefix: string, now: () => number): Sessions {
+  async function find(tokenHash: string): Promise<Session | undefined> {
+    const [doc, seen] = await call('HMGET', sessionKey(keyPrefix, tokenHash), 'doc', 'seen') as [string | null, string | null]
+    if (doc === null) return undefined
+    const session = JSON.parse(doc) as Session
+    return session.expiresAt <= now() ? undefined : { ...session, lastSeenAt: Number(seen) }
+  }
+
+  /** Ends the session. What was ended but had expired by then counts as not there. */
+  async function end(tokenHash: string): Promise<Session | undefined> {
+    const doc = await run(take, [sessionKey(keyPrefix, tokenHash)], []) as string | null
+    if (doc === null) return undefined
+    const session = JSON.parse(doc) as Session
+    await call('ZREM', sessionIndexKey(keyPrefix, session.identityId), tokenHash)
+    return session.expiresAt <= now() ? undefined : session
+  }
+
+  const indexed = (identityId: string): Promise<string[]> =>
+    call('ZRANGE', sessionIndexKey(keyPrefix, identityId), 0, -1) as Promise<string[]>
+
+  return {
+    async createSession(session) {
+      const { identityId, expiresAt, tokenHash, lastSeenAt } = session
+      const ttlMs = expiresAt - now()
+      if (ttlMs <= 0) return
+
+      // The index first: a session that nobody can list could not be revoked.
+      const keys = [identityKey(keyPrefix, identityId), sessionIndexKey(keyPrefix, identityId)]
+      if (await run(enter, keys, [now(), expiresAt, tokenHash]) === 0) return
+      await run(putFields, [sessionKey(keyPrefix, tokenHash)], [ttlMs, 'doc', JSON.stringify(session), 'seen', lastSeenAt])
+    },
+
+    async findSession(tokenHash) {
+      const session = await find(tokenHash)
+      if (session === undefined) return undefined
+      const doc = await call('GET', identityKey(keyPrefix, session.identityId)) as string | null
+      return doc === null ? undefined : { session, identity: JSON.parse(doc) as Identity }
+    },
+
+    async touchSession(tokenHash, lastSeenAt) {
+      await run(touch, [sessionKey(keyPrefix, tokenHash)], [lastSeenAt])
+    },
+
+    deleteSession: async tokenHash => await end(tokenHash) !== undefined,
+
+    async deleteSessionsOf(identityId, except) {
+      const ending = (await indexed(identityId)).filter(tokenHash => tokenHash !== except)
+      return (await Promise.all(ending.map(end))).filter(session => session !== undefined).length
+    },
+
+    async listSessionsOf(identityId) {
+      const found = await Promise.all((await indexed(identityId)).map(find))
+      return found.filter(session => session !== undefined).sort((a, b) => a.issuedAt - b.issuedAt)
+    },
+  }
+}

@@ -1,0 +1,49 @@
+/** The store in Redis, for any number of processes: one server, one behind Sentinels, or a Cluster. */
+import { describeAddress, type RedisAddress } from './dsn.js'
+import { redisAttempts } from './redis-attempts.js'
+import { connectRedis } from './redis-connection.js'
+import { redisFlows } from './redis-flows.js'
+import { redisIdentities } from './redis-identities.js'
+import { redisLimits } from './redis-limits.js'
+import { guard } from './redis-safety.js'
+import { redisSessions } from './redis-sessions.js'
+import type { Store } from './store.js'
+
+export interface RedisStoreOptions {
+  /** How long one command may take; `store_unavailable` beyond it. */
+  readonly timeoutMs: number
+  readonly keyPrefix: string
+  readonly durability: 'required' | 'none'
+  readonly warn: (message: string) => void
+  readonly now: () => number
+}
+
+/** Connects and examines the server. Throws an `Error` for the operator when it can't be reached or would lose accounts. */
+export async function openRedisStore(address: RedisAddress, options: RedisStoreOptions): Promise<Store> {
+  const { timeoutMs, keyPrefix, durability, warn, now } = options
+  const where = describeAddress(address)
+  if (!address.tls && !address.hosts.every(({ host }) => isLoopback(host))) {
+    warn(`Redis at ${where} is reached without TLS: sessions and password hashes cross the network in the clear. Use a \`rediss\` dsn unless that network is yours alone.`)
+  }
+
+  const connection = await connectRedis(address, timeoutMs)
+  try {
+    const commands = await guard(connection, { where, keyPrefix, durability, warn })
+    return {
+      ...redisIdentities(commands, { keyPrefix, timeoutMs, now }),
+      ...redisFlows(commands, keyPrefix, now),
+      ...redisAttempts(commands, keyPrefix, now),
+      ...redisSessions(commands, keyPrefix, now),
+      ...redisLimits(commands, keyPrefix),
+      ping: commands.check,
+      close: commands.close,
+    }
+  } catch (error) {
+    await connection.close()
+    throw error
+  }
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || host.startsWith('127.')
+}
