@@ -9,15 +9,15 @@ const action = 'http://127.0.0.1:4455/.ory/kratos/public/auth/browser/methods/pa
 t.test('a field becomes an input', async t => {
   const cases: readonly (readonly [name: string, field: Field, ...html: string[]])[] = [
     ['hidden', { name: 'csrf_token', type: 'hidden', value: 'a+/=' }, '<input type="hidden" name="csrf_token" value="a+/=">'],
-    ['e-mail, value kept', { name: 'traits.email', type: 'email', value: 'ada@example.org' }, '<input type="email"', 'value="ada@example.org"', '>E-mail</label>'],
+    ['e-mail, value kept', { name: 'traits.email', type: 'email', value: 'ada@example.org' }, '<input type="email"', 'value="ada@example.org"', '>E-mail <span class="optional">optional</span></label>'],
     ['a new password, value never shown', { name: 'password', type: 'password', value: 'leaked' }, 'type="password" autocomplete="new-password"'],
-    ['number', { name: 'traits.age', type: 'number', value: 36 }, 'type="number" step="any"', 'value="36"', '>Age</label>'],
+    ['number', { name: 'traits.age', type: 'number', value: 36, required: true }, 'type="number" step="any"', 'value="36"', ' required', '>Age</label>'],
     ['a ticked box, with "false" before it', { name: 'traits.newsletter', type: 'checkbox', value: true },
       '<input type="hidden" name="traits.newsletter" value="false"> <label class="checkbox" for="password-traits.newsletter"> <input type="checkbox" value="true" checked '],
     ['an unknown type is text', { name: 'traits.nick', type: 'image' }, '<input type="text"'],
     ['a field with nothing but an error', { name: 'traits.first_name', errors: [{ message: 'traits.first_name: first_name is required' }] },
-      'aria-invalid="true" aria-describedby="password-traits.first_name-messages"', '<p>Please fill this in.</p>', '>First name</label>'],
-    ['a title wins', { name: 'traits.x', title: 'Shoe size' }, '>Shoe size</label>'],
+      'aria-invalid="true" aria-describedby="password-traits.first_name-messages"', '<p>Please fill this in.</p>', '>First name <span'],
+    ['a title wins', { name: 'traits.x', title: 'Shoe size' }, '>Shoe size <span'],
     ['C11 a hostile value', { name: 'traits.nick', type: 'text', value: '"><img src=x>' }, 'value="&#34;&#62;&#60;img src=x&#62;"'],
     ['C11 a hostile name', { name: 'traits."><b>', type: 'text' }, 'name="traits.&#34;&#62;&#60;b&#62;"'],
   ]

@@ -112,7 +112,7 @@ function textInput(field, id, attributes, kind) {
   const type = field.type !== undefined && inputTypes.has(field.type) ? field.type : 'text'
   const filledBy = type === 'password' ? (kind === 'login' ? 'current-password' : 'new-password') : autocomplete(field.name)
   return html`
-    <label for="${id}">${label(field)}</label>
+    <label for="${id}">${label(field)}${!field.required && html` <span class="optional">optional</span>`}</label>
     <input type="${type}" ${type === 'number' && html`step="any"`} ${filledBy && html`autocomplete="${filledBy}"`}
       ${field.pattern !== undefined && html`pattern="${field.pattern}"`}
       ${type !== 'password' && field.value !== undefined && html`value="${field.value}"`} ${attributes}>`

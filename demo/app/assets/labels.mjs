@@ -7,6 +7,7 @@ const labels = {
   email: 'E-mail',
   'name.first': 'First name',
   'name.last': 'Last name',
+  newsletter: 'Send me the newsletter',
 }
 
 /** @type {Readonly<Record<string, string>>} */
