@@ -21,6 +21,7 @@ import { createPasswordPolicy } from './identity/password-policy.js'
 import type { Log } from './log.js'
 import { createForwarder } from './proxy/forward.js'
 import { createUpgrader } from './proxy/upgrade.js'
+import { deviceCookieName } from './selfservice/known-device.js'
 import { createSelfService, type SelfServiceParts } from './selfservice/selfservice.js'
 import type { SelfService } from './selfservice/service.js'
 import { readProviders } from './selfservice/strategies/oidc/settings.js'
@@ -68,7 +69,7 @@ export async function startGateway({ config, baseDir, placeOf }: LoadedConfig, l
     const rules = await watchRules(config, baseDir, ruleServices(config, sessions, remote), log)
     opened.push(async () => { rules.close() })
 
-    const selfService = assembleSelfService(config, { store, sessions, schemas, providers }, log)
+    const selfService = assembleSelfService(config, { store, sessions, schemas, secrets, providers }, log)
     const forwarder = createForwarder(forwarderOptions(config))
     opened.push(() => forwarder.close())
     const upgrader = createUpgrader(upgraderOptions(config))
@@ -132,7 +133,7 @@ async function closeAll(opened: readonly (() => Promise<void>)[]): Promise<void>
   for (const close of [...opened].reverse()) await close().catch(() => undefined)
 }
 
-type LoadedParts = Pick<SelfServiceParts, 'store' | 'sessions' | 'schemas' | 'providers'>
+type LoadedParts = Pick<SelfServiceParts, 'store' | 'sessions' | 'schemas' | 'secrets' | 'providers'>
 
 function assembleSelfService(config: Config, loaded: LoadedParts, log: Log): SelfService {
   const { argon2 } = config.hashers
@@ -152,15 +153,20 @@ function forwarderOptions(config: Config): Parameters<typeof createForwarder>[0]
     connections,
     keepAlive: durationMs(keepAlive),
     maxBodyBytes: config.serve.public.limits.body_bytes,
-    ownCookies: [config.session.cookie.name, csrfCookieName],
+    ownCookies: ownCookies(config),
   }
+}
+
+/** What no upstream sees or sets. */
+function ownCookies(config: Config): readonly string[] {
+  return [config.session.cookie.name, csrfCookieName, deviceCookieName]
 }
 
 function upgraderOptions(config: Config): Parameters<typeof createUpgrader>[0] {
   const { timeout } = config.proxy
   return {
     timeout: { connect: durationMs(timeout.connect), response: durationMs(timeout.response) },
-    ownCookies: [config.session.cookie.name, csrfCookieName],
+    ownCookies: ownCookies(config),
     allowedOrigins: config.serve.public.cors.enabled ? config.serve.public.cors.allowed_origins : [],
   }
 }

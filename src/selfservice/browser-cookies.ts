@@ -1,7 +1,8 @@
-/** The two cookies that self-service gives a browser, with the attributes that the configuration decides. */
+/** The cookies that self-service gives a browser, with the attributes that the configuration decides. */
 import type { Config } from '../config/schema.js'
 import { serializeCookie } from '../http/cookies.js'
 import { csrfCookieMaxAgeSeconds, csrfCookieName } from '../http/csrf.js'
+import { deviceCookieMaxAgeSeconds, deviceCookieName } from './known-device.js'
 
 /** Makes `Set-Cookie` values. */
 export interface BrowserCookies {
@@ -9,8 +10,9 @@ export interface BrowserCookies {
   /** Sent to every path of the gateway; lives as long as the session unless `session.cookie.persistent` is false. */
   session(token: string, expiresAt: number): string
   endSession(): string
-  /** Sent to self-service paths alone. */
+  /** Sent to self-service paths alone, as is `device`. */
   csrf(value: string): string
+  device(value: string): string
 }
 
 /** Cookies are `Secure` whenever the public URL is https. */
@@ -19,7 +21,7 @@ export function createBrowserCookies(config: Config): BrowserCookies {
   const publicUrl = new URL(config.urls.self.public)
   const secure = publicUrl.protocol === 'https:'
   const session = { path: '/', secure, sameSite, ...(domain === undefined ? {} : { domain }) } as const
-  const csrf = { path: publicUrl.pathname, secure, sameSite: 'Lax' } as const
+  const selfService = { path: publicUrl.pathname, secure, sameSite: 'Lax' } as const
 
   return {
     sessionName: name,
@@ -28,6 +30,7 @@ export function createBrowserCookies(config: Config): BrowserCookies {
       ...(persistent ? { maxAgeSeconds: Math.max(1, Math.floor((expiresAt - Date.now()) / 1000)) } : {}),
     }),
     endSession: () => serializeCookie(name, '', { ...session, maxAgeSeconds: 0 }),
-    csrf: value => serializeCookie(csrfCookieName, value, { ...csrf, maxAgeSeconds: csrfCookieMaxAgeSeconds }),
+    csrf: value => serializeCookie(csrfCookieName, value, { ...selfService, maxAgeSeconds: csrfCookieMaxAgeSeconds }),
+    device: value => serializeCookie(deviceCookieName, value, { ...selfService, maxAgeSeconds: deviceCookieMaxAgeSeconds }),
   }
 }

@@ -144,6 +144,7 @@ export function showFlow(flow: Flow, { flows }: SelfService, cookies: readonly s
 
 /** A new flow of this browser, stored once the before-jobs let it. Rejects with the error of a job that does not. */
 export async function openFlow(kind: FlowKind, visit: Visit, service: SelfService, origin: Origin, problem?: Problem): Promise<Opened> {
+  await service.limits.beginFlow(visit.request.clientAddress)
   const { lifespanMs, jobs } = service.flows[kind]
   const cookie = visit.csrfCookie ?? newCsrfCookie()
   const id = randomUUID()

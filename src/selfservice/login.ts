@@ -1,6 +1,7 @@
 /** A submit of the login form, from the browser's POST to the redirect (contract 1.8). */
 import { GatewayError } from '../errors.js'
-import type { Submission } from '../http/submission.js'
+import { submittedText, type Submission } from '../http/submission.js'
+import { canonicalIdentifier } from '../identity/identifiers.js'
 import type { Flow, Identity, Method } from '../store/records.js'
 import { refuse, startAgain, takeUpFlow } from './flow.js'
 import { runJobs } from './jobs/run.js'
@@ -9,16 +10,25 @@ import { redirectTo, type Reply } from '../http/reply.js'
 import type { SelfService } from './service.js'
 import type { Visit } from './visit.js'
 
-/** A wrong password leaves the flow open for another try; a right one spends it. */
+/**
+ * A wrong password leaves the flow open for another try; a right one spends it. Tries are counted before any password is
+ * looked at (security A3, D8).
+ */
 export async function submitLogin(visit: Visit, submission: Submission, service: SelfService): Promise<Reply> {
   const takenUp = await takeUpFlow('login', visit, service)
   if ('reply' in takenUp) return takenUp.reply
 
   const { flow } = takenUp
   if (service.password === undefined) throw new GatewayError('unknown_resource')
+  const identifier = submittedIdentifier(submission)
+  if (identifier !== '') {
+    await service.limits.logIn(visit.request.clientAddress, identifier, service.devices.recognise(visit.deviceCookie, identifier))
+  }
   const outcome = await service.password.login(submission)
   if ('problems' in outcome) return refuse(flow, 'password', outcome.problems, outcome.values, visit, service)
-  return completeLogin(flow, 'password', outcome.identity, visit, service)
+
+  const reply = await completeLogin(flow, 'password', outcome.identity, visit, service)
+  return { ...reply, cookies: [...reply.cookies ?? [], service.cookies.device(service.devices.remember(identifier))] }
 }
 
 /**
@@ -38,4 +48,11 @@ export async function completeLogin(flow: Flow, method: Method, recognised: Iden
   const jobs = service.flows.login.jobs.after[method]
   const { cookies, redirect } = await runJobs(jobs, { flow, method, identity, request: visit.request }, service.sessions)
   return redirect === undefined ? { status: 200, cookies } : redirectTo(redirect, cookies)
+}
+
+/** As it is stored, so that no other spelling is counted apart; what can't be one is counted as it was typed. */
+function submittedIdentifier(submission: Submission): string {
+  const typed = submittedText(submission, 'identifier') ?? ''
+  const canonical = canonicalIdentifier(typed, 'identifier')
+  return typeof canonical === 'string' ? canonical : typed
 }

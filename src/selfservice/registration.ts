@@ -3,6 +3,7 @@ import { GatewayError, toGatewayError } from '../errors.js'
 import type { Submission } from '../http/submission.js'
 import type { Flow, IdentifierClaim, Identity, Method } from '../store/records.js'
 import { refuse, startAgain, takeUpFlow } from './flow.js'
+import type { JobContext } from './jobs/job.js'
 import { runJobs } from './jobs/run.js'
 import { redirectTo, type Reply } from '../http/reply.js'
 import type { SelfService } from './service.js'
@@ -18,12 +19,14 @@ export async function submitRegistration(visit: Visit, submission: Submission, s
   if (service.password === undefined) throw new GatewayError('unknown_resource')
   const outcome = await service.password.register(submission)
   if ('problems' in outcome) return refuse(flow, 'password', outcome.problems, outcome.values, visit, service)
+
+  await service.limits.register(visit.request.clientAddress)
   return completeRegistration(flow, 'password', outcome, visit, service)
 }
 
 /**
  * Makes the identity, once, and runs the after-jobs. Whatever fails before it is stored gives the flow its submit back;
- * `onTaken` answers when another identity has one of the identifiers.
+ * `onTaken` answers when another identity has one of the identifiers and that may be said.
  */
 export async function completeRegistration(
   flow: Flow, method: Method, registrable: Registrable, visit: Visit, service: SelfService,
@@ -35,11 +38,12 @@ export async function completeRegistration(
     await service.store.releaseFlow(flow.id)
     throw error
   })
-  if ('taken' in created) {
-    await service.store.releaseFlow(flow.id)
-    return onTaken(created.taken)
-  }
-  return afterRegistration(flow, method, created.identity, visit, service)
+  if ('identity' in created) return afterRegistration({ flow, method, identity: created.identity }, visit, service)
+
+  const owner = service.hidesAccounts && method === 'password' ? await service.store.findIdentityByIdentifier(created.taken) : undefined
+  if (owner !== undefined) return afterRegistration({ flow, method, identity: owner, taken: true }, visit, service)
+  await service.store.releaseFlow(flow.id)
+  return onTaken(created.taken)
 }
 
 async function createIdentity(
@@ -50,10 +54,14 @@ async function createIdentity(
   return taken === undefined ? { identity } : { taken }
 }
 
-async function afterRegistration(flow: Flow, method: Method, identity: Identity, visit: Visit, service: SelfService): Promise<Reply> {
-  const jobs = service.flows.registration.jobs.after[method]
+/**
+ * Runs the after-jobs. Where accounts are hidden, somebody who signs up with a taken identifier gets the very same answer;
+ * the jobs are told (`taken`), so that a `web_hook` can write to the owner (security A1).
+ */
+async function afterRegistration(registered: Omit<JobContext, 'request'>, visit: Visit, service: SelfService): Promise<Reply> {
+  const jobs = service.flows.registration.jobs.after[registered.method as Method]
   try {
-    const { cookies, redirect } = await runJobs(jobs, { flow, method, identity, request: visit.request }, service.sessions)
+    const { cookies, redirect } = await runJobs(jobs, { ...registered, request: visit.request }, service.sessions)
     return redirect === undefined ? { status: 200, cookies } : redirectTo(redirect, cookies)
   } catch (thrown) {
     throw afterCreation(toGatewayError(thrown))

@@ -10,6 +10,8 @@ import type { Method } from '../store/records.js'
 import type { Store } from '../store/store.js'
 import { createBrowserCookies } from './browser-cookies.js'
 import { compileJobs } from './jobs/compile.js'
+import { createKnownDevices } from './known-device.js'
+import { createRateLimits } from './rate-limits.js'
 import type { SelfService, SelfServiceUrls } from './service.js'
 import { createOidcStrategy } from './strategies/oidc/oidc.js'
 import type { ProviderSettings } from './strategies/oidc/settings.js'
@@ -20,6 +22,8 @@ export interface SelfServiceParts {
   readonly store: Store
   readonly sessions: Sessions
   readonly schemas: IdentitySchemas
+  /** As of sessions: the first signs, all verify. */
+  readonly secrets: readonly string[]
   readonly hasher: Hasher
   readonly policy: PasswordPolicy
   /** Read by `readProviders`. */
@@ -30,7 +34,7 @@ export interface SelfServiceParts {
 
 /** The configuration has been checked (`checkJobs` too). */
 export function createSelfService(config: Config, parts: SelfServiceParts): SelfService {
-  const { store, sessions, schemas, hasher, policy, providers, onProviderFailure } = parts
+  const { store, sessions, schemas, secrets, hasher, policy, providers, onProviderFailure } = parts
   const { strategies, registration, login } = config.selfservice
   const urls = selfServiceUrls(config)
   const cookies = createBrowserCookies(config)
@@ -43,6 +47,9 @@ export function createSelfService(config: Config, parts: SelfServiceParts): Self
 
   return {
     store, sessions, cookies, schemas, urls,
+    limits: createRateLimits(config.security.rate_limits, store),
+    devices: createKnownDevices(secrets),
+    hidesAccounts: config.security.account_enumeration.mitigate,
     model: {
       publicUrl: urls.public,
       methods,

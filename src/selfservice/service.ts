@@ -6,6 +6,8 @@ import type { Flow } from '../store/records.js'
 import type { Store } from '../store/store.js'
 import type { BrowserCookies } from './browser-cookies.js'
 import type { FlowJobs } from './jobs/compile.js'
+import type { KnownDevices } from './known-device.js'
+import type { RateLimits } from './rate-limits.js'
 import type { FormModel } from './render-flow.js'
 import type { OidcStrategy, PasswordStrategy } from './strategies/strategy.js'
 
@@ -27,6 +29,10 @@ export interface SelfService {
   readonly schemas: IdentitySchemas
   readonly model: FormModel
   readonly flows: { readonly [kind in FlowKind]: FlowSettings }
+  readonly limits: RateLimits
+  readonly devices: KnownDevices
+  /** Whether registration answers alike for new and for existing identifiers (`security.account_enumeration.mitigate`). */
+  readonly hidesAccounts: boolean
   /** Absent when the method is not enabled. */
   readonly password: PasswordStrategy | undefined
   /** Absent when the method is not enabled. */

@@ -6,6 +6,7 @@ import { readCsrfCookie } from '../http/csrf.js'
 import { prefersJson } from '../http/error-body.js'
 import type { Sessions } from '../session/sessions.js'
 import type { FoundSession } from '../store/store.js'
+import { deviceCookieName } from './known-device.js'
 
 export interface Visit {
   readonly request: AccessRequest
@@ -14,6 +15,8 @@ export interface Visit {
   readonly csrfCookie: string | undefined
   /** The value of the session cookie, valid or not. */
   readonly sessionToken: string | undefined
+  /** Names the browser among those that have logged in before; absent when it has not. */
+  readonly deviceCookie: string | undefined
   /** Whether the client asks for JSON rather than for a page. */
   readonly wantsJson: boolean
 }
@@ -26,6 +29,7 @@ export function readVisit(request: AccessRequest, sessionCookieName: string): Vi
     query: new URLSearchParams(request.query),
     csrfCookie: readCsrfCookie(cookie),
     sessionToken: readCookie(cookie, sessionCookieName),
+    deviceCookie: readCookie(cookie, deviceCookieName),
     wantsJson: prefersJson(accept),
   }
 }

@@ -92,6 +92,17 @@ export const hashers = {
   },
 } as const
 
+/** An address is one IPv4 address, or one IPv6 network of 64 bits, which is what one customer gets. */
+function limit<const Burst extends number, const Interval extends string>(description: string, burst: Burst, interval: Interval) {
+  return {
+    type: 'object', additionalProperties: false, default: {}, description,
+    properties: {
+      burst: { type: 'integer', minimum: 1, maximum: 1_000_000, default: burst, description: 'How many at once.' },
+      interval: { ...duration, default: interval, description: 'How long until there is one more.' },
+    },
+  } as const
+}
+
 export const security = {
   type: 'object', additionalProperties: false, default: {},
   properties: {
@@ -101,7 +112,15 @@ export const security = {
     },
     rate_limits: {
       type: 'object', additionalProperties: false, default: {},
-      properties: { enabled: { type: 'boolean', default: true, description: 'Whether sign-ups, logins and new flows are limited.' } },
+      description: 'How fast anybody may go; shared by all processes on one store. `burst` at once, then one more every `interval`; 429 beyond it.',
+      properties: {
+        enabled: { type: 'boolean', default: true, description: 'Whether anything is limited.' },
+        flows_per_address: limit('New registration and login forms from one address.', 60, '1s'),
+        registrations_per_address: limit('Sign-ups from one address that reach the hashing of a password.', 10, '30s'),
+        logins_per_address: limit('Logins from one address.', 30, '2s'),
+        logins_per_identifier_and_address: limit('Logins with one identifier from one address, or from one known device.', 10, '30s'),
+        logins_per_identifier: limit('Logins with one identifier from everywhere, known devices of its owner left out.', 100, '1m'),
+      },
     },
   },
 } as const

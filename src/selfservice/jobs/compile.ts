@@ -31,7 +31,7 @@ export function checkJobs(config: Config): JobProblem[] {
   const problems: JobProblem[] = []
   eachList(config, (place, path, entries) => {
     for (const [index, entry] of entries.entries()) {
-      const problem = checkEntry(place, entry)
+      const problem = checkEntry(place, entry, config.security.account_enumeration.mitigate)
       if (problem !== undefined) problems.push({ path: [...path, String(index)], message: problem })
     }
   })
@@ -66,12 +66,15 @@ function eachList(config: Config, visit: (place: JobPlace, path: readonly string
   }
 }
 
-function checkEntry(place: JobPlace, entry: Entry): string | undefined {
+function checkEntry(place: JobPlace, entry: Entry, hidesAccounts: boolean): string | undefined {
   const known = jobs.filter(({ places }) => places.includes(place)).map(({ name }) => name)
   const job = jobs.find(({ name }) => name === entry.run)
   if (job === undefined) return `"${entry.run ?? ''}" is not a job; here can stand: ${known.join(', ')}`
   if (!job.places.includes(place)) return `the job "${job.name}" can not run here; here can stand: ${known.join(', ')}`
 
+  if (hidesAccounts && job.telling && place === 'registration.after') {
+    return `the job "${job.name}" would tell new accounts from existing ones, which security.account_enumeration.mitigate is to hide`
+  }
   if (ajv.validate(job.config, structuredClone(entry.config ?? {}))) return undefined
   return `the config of "${job.name}" is wrong: ${ajv.errorsText(ajv.errors, { dataVar: 'config' })}`
 }

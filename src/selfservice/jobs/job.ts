@@ -14,6 +14,8 @@ export interface JobContext {
   readonly method?: Method
   /** Who got in; absent before a flow. */
   readonly identity?: Identity
+  /** The identity is not new: somebody tried to register with an identifier of it, and is not to know. */
+  readonly taken?: true
 }
 
 /** What a job leaves behind. A job that fails throws `GatewayError`; nothing it or earlier jobs answered is then sent. */
@@ -39,6 +41,8 @@ export interface JobServices {
 export interface Job {
   readonly name: string
   readonly places: readonly JobPlace[]
+  /** Whether what it does could tell a new account from one that was there: not allowed after registration where accounts are hidden. */
+  readonly telling?: true
   /** JSON Schema of `config`: its validation, its defaults and its documentation. */
   readonly config: object
   /** Runs once, at start; `config` has passed the schema. */

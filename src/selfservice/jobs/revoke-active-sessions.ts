@@ -7,6 +7,7 @@ const config = { type: 'object', additionalProperties: false, properties: {} } a
 export const revokeActiveSessionsJob: Job = {
   name: 'revoke_active_sessions',
   places: ['registration.after', 'login.after'],
+  telling: true,
   config,
   create: (_config: never, { sessions }) => async ({ identity }) => {
     await sessions.revokeAll((identity as Identity).id)

@@ -7,6 +7,7 @@ const config = { type: 'object', additionalProperties: false, properties: {} } a
 export const sessionJob: Job = {
   name: 'session',
   places: ['registration.after', 'login.after'],
+  telling: true,
   config,
   create: (_config: never, { sessions, cookies }) => async ({ identity }) => {
     const { session, token } = await sessions.issue(identity as Identity)

@@ -18,7 +18,7 @@ const config = {
 } as const
 
 /**
- * Sends `{ flow, client, identity? }` and goes on when the answer is 2xx. A 4xx answer is an objection: the job fails
+ * Sends `{ flow, client, identity?, taken? }` and goes on when the answer is 2xx. A 4xx answer is an objection: the job fails
  * with `forbidden`. Anything else, and silence, fails it with `upstream_unreachable`. Never retried.
  */
 export const webHookJob: Job = {
@@ -57,10 +57,11 @@ function nameForLog(url: string): string {
   return `web_hook ${origin}${pathname}`
 }
 
-function hookDocument({ flow, request, method, identity }: JobContext, publicUrl: string): object {
+function hookDocument({ flow, request, method, identity, taken }: JobContext, publicUrl: string): object {
   return {
     flow: { id: flow.id, kind: flow.kind, type: flow.type, request_url: flow.requestUrl, ...(method === undefined ? {} : { method }) },
     client: { address: request.clientAddress, user_agent: request.headers['user-agent'] ?? '' },
     ...(identity === undefined ? {} : { identity: identityDocument(identity, publicUrl) }),
+    ...(taken === undefined ? {} : { taken }),
   }
 }
