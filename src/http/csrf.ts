@@ -60,14 +60,16 @@ export function isCsrfToken(presented: string | undefined, cookie: string | unde
 
 /**
  * Whether a state-changing request may come from where the browser says it comes from. Browsers that say nothing (and
- * other clients) are judged by their token alone; `Origin: null` is nobody's origin (security C3).
+ * other clients) are judged by their token alone; `Origin: null` is nobody's origin (security C3). A link has no `Origin`:
+ * where it stands is in `Referer`, which no page can make up.
  */
 export function isTrustedOrigin(headers: IncomingHttpHeaders, trusted: OriginList): boolean {
   const site = headers['sec-fetch-site']
   if (site === 'same-origin') return true
-  const { origin } = headers
+  const { origin, referer } = headers
   if (origin !== undefined) return trusted(origin)
-  return site === undefined || site === 'none'
+  if (site === undefined || site === 'none') return true
+  return referer !== undefined && URL.canParse(referer) && trusted(new URL(referer).origin)
 }
 
 function xor(left: Uint8Array, right: Uint8Array): Buffer {
