@@ -11,13 +11,13 @@ export function embeddedAttempts({ write }: EmbeddedDatabase, now: () => number)
   return {
     saveAttempt: attempt => write(tables => {
       const key = idPart(attempt.key)
-      tables.attempts.put(key, attempt)
+      tables.attempts.putSync(key, attempt)
       expireAt(tables, attempt.expiresAt, 'attempts', key)
     }),
 
     takeAttempt: key => write(({ attempts }) => {
       const attempt = attempts.get(idPart(key))
-      if (attempt !== undefined) attempts.remove(idPart(key))
+      if (attempt !== undefined) attempts.removeSync(idPart(key))
       return attempt === undefined || attempt.expiresAt <= now() ? undefined : attempt
     }),
   }

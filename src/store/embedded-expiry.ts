@@ -13,7 +13,7 @@ const batchSize = 500
 
 /** Notes within a write that the record may go from that instant on. */
 export function expireAt({ expiry }: Tables, instant: number, table: Expiring, key: string): void {
-  expiry.put([instant, table, key], true)
+  expiry.putSync([instant, table, key], true)
 }
 
 /** Removes everything that has expired; resolves to how many hints were followed. */
@@ -31,7 +31,7 @@ function sweepBatch(tables: Tables, instant: number): number {
   for (const hint of due) {
     const [, table, key] = hint
     if (endOf(tables, table as Expiring, key) <= instant) forget(tables, table as Expiring, key)
-    tables.expiry.remove(hint)
+    tables.expiry.removeSync(hint)
   }
   return due.length
 }
@@ -48,6 +48,6 @@ function endOf({ sessions, flows, errors, attempts }: Tables, table: Expiring, k
 
 function forget(tables: Tables, table: Expiring, key: string): void {
   const session = table === 'sessions' ? tables.sessions.get(key) : undefined
-  if (session !== undefined) tables.sessionsOf.remove([idPart(session.identityId), key])
-  tables[table].remove(key)
+  if (session !== undefined) tables.sessionsOf.removeSync([idPart(session.identityId), key])
+  tables[table].removeSync(key)
 }

@@ -17,7 +17,7 @@ export function embeddedFlows({ read, write }: EmbeddedDatabase, now: () => numb
   return {
     saveFlow: flow => write(tables => {
       const key = idPart(flow.id)
-      tables.flows.put(key, { flow, consumed: kept(tables, flow.id)?.consumed ?? false })
+      tables.flows.putSync(key, { flow, consumed: kept(tables, flow.id)?.consumed ?? false })
       expireAt(tables, flow.expiresAt + flowRetentionMs, 'flows', key)
     }),
 
@@ -26,18 +26,18 @@ export function embeddedFlows({ read, write }: EmbeddedDatabase, now: () => numb
     consumeFlow: id => write(tables => {
       const found = kept(tables, id)
       if (found === undefined || found.consumed) return false
-      tables.flows.put(idPart(id), { ...found, consumed: true })
+      tables.flows.putSync(idPart(id), { ...found, consumed: true })
       return true
     }),
 
     releaseFlow: id => write(tables => {
       const found = kept(tables, id)
-      if (found !== undefined) tables.flows.put(idPart(id), { ...found, consumed: false })
+      if (found !== undefined) tables.flows.putSync(idPart(id), { ...found, consumed: false })
     }),
 
     saveError: error => write(tables => {
       const key = idPart(error.id)
-      tables.errors.put(key, error)
+      tables.errors.putSync(key, error)
       expireAt(tables, error.createdAt + errorRetentionMs, 'errors', key)
     }),
 

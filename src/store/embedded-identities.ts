@@ -17,7 +17,7 @@ export function embeddedIdentities({ read, writeThrough }: EmbeddedDatabase): Id
       const taken = firstTaken(tables, claimsOf(identity))
       if (taken !== undefined) return taken
 
-      tables.created.put([identity.createdAt, key], true)
+      tables.created.putSync([identity.createdAt, key], true)
       put(tables, identity)
       return undefined
     }),
@@ -47,8 +47,8 @@ export function embeddedIdentities({ read, writeThrough }: EmbeddedDatabase): Id
 
       removeClaims(tables, stored)
       removeSessions(tables, key)
-      tables.created.remove([stored.createdAt, key])
-      tables.identities.remove(key)
+      tables.created.removeSync([stored.createdAt, key])
+      tables.identities.removeSync(key)
       return true
     }),
 
@@ -63,18 +63,18 @@ function firstTaken({ claims }: Tables, wanted: readonly IdentifierClaim[]): Ide
 
 function put({ claims, identities }: Tables, identity: Identity): void {
   const key = idPart(identity.id)
-  for (const claim of claimsOf(identity)) claims.put(claimPart(claim), key)
-  identities.put(key, identity)
+  for (const claim of claimsOf(identity)) claims.putSync(claimPart(claim), key)
+  identities.putSync(key, identity)
 }
 
 function removeClaims({ claims }: Tables, identity: Identity): void {
-  for (const claim of claimsOf(identity)) claims.remove(claimPart(claim))
+  for (const claim of claimsOf(identity)) claims.removeSync(claimPart(claim))
 }
 
 function removeSessions({ sessions, sessionsOf }: Tables, identityKey: string): void {
   for (const entry of [...sessionsOf.getKeys(underneath(identityKey))]) {
-    sessions.remove(entry[1])
-    sessionsOf.remove(entry)
+    sessions.removeSync(entry[1])
+    sessionsOf.removeSync(entry)
   }
 }
 

@@ -23,8 +23,8 @@ export function embeddedSessions({ read, write, writeThrough }: EmbeddedDatabase
       if (session.expiresAt <= now() || !tables.identities.doesExist(identityKey)) return
 
       const key = idPart(session.tokenHash)
-      tables.sessions.put(key, session)
-      tables.sessionsOf.put([identityKey, key], true)
+      tables.sessions.putSync(key, session)
+      tables.sessionsOf.putSync([identityKey, key], true)
       expireAt(tables, session.expiresAt, 'sessions', key)
     }),
 
@@ -36,7 +36,7 @@ export function embeddedSessions({ read, write, writeThrough }: EmbeddedDatabase
 
     touchSession: (tokenHash, lastSeenAt) => write(tables => {
       const session = live(tables, idPart(tokenHash))
-      if (session !== undefined && session.lastSeenAt < lastSeenAt) tables.sessions.put(idPart(tokenHash), { ...session, lastSeenAt })
+      if (session !== undefined && session.lastSeenAt < lastSeenAt) tables.sessions.putSync(idPart(tokenHash), { ...session, lastSeenAt })
     }),
 
     deleteSession: tokenHash => writeThrough(tables => {
@@ -56,6 +56,6 @@ export function embeddedSessions({ read, write, writeThrough }: EmbeddedDatabase
 }
 
 function remove({ sessions, sessionsOf }: Tables, { identityId, tokenHash }: Session): void {
-  sessions.remove(idPart(tokenHash))
-  sessionsOf.remove([idPart(identityId), idPart(tokenHash)])
+  sessions.removeSync(idPart(tokenHash))
+  sessionsOf.removeSync([idPart(identityId), idPart(tokenHash)])
 }

@@ -22,7 +22,7 @@ export async function openEmbeddedStore(options: EmbeddedOptions): Promise<Store
     ...embeddedAttempts(database, now),
     ...embeddedSessions(database, now),
     ...embeddedLimits(now),
-    ping: () => database.write(({ meta }) => void meta.put('ping', 1)),
+    ping: () => database.write(({ meta }) => void meta.putSync('ping', 1)),
     async close() {
       clearInterval(sweeping)
       await database.close()
