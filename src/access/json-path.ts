@@ -20,7 +20,7 @@ export function compileJsonPath(path: string): (document: JsonValue) => JsonValu
 
 function splitPath(path: string): string[] {
   const parts = path.match(/(?:\\[^]|[^.\\])+/g) ?? []
-  if (parts.join('.') !== path) throw new Error(`"${path}" is no path: keys stand between single dots`)
+  if (path === '' || parts.join('.') !== path) throw new Error(`"${path}" is no path: keys stand between single dots`)
 
   return parts.map(part => {
     const special = /^(?:@(?!this$)|[!{[])|(?<!\\)[#*?|]/.exec(part)
