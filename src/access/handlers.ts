@@ -28,3 +28,12 @@ export const authenticators: readonly Handler<Authenticate>[] = [
 export const authorizers: readonly Handler<Authorizer>[] = [allow, deny, ketoEngineAcpOry, remote, remoteJson]
 export const mutators: readonly Handler<Mutator>[] = [cookie, header, hydrator, idToken, noopMutator]
 export const errorHandlers: readonly Handler<AnswerError>[] = [json, redirect, wwwAuthenticate]
+
+/** The schemas of all handlers' `config`, by section and name, as the configuration's documents and the environment want them. */
+export function handlerSchemas(): Readonly<Record<string, Readonly<Record<string, object>>>> {
+  const byName = (handlers: readonly Handler<unknown>[]): Record<string, object> =>
+    Object.fromEntries(handlers.map(({ name, config }) => [name, config]))
+  return {
+    authenticators: byName(authenticators), authorizers: byName(authorizers), mutators: byName(mutators), errors: byName(errorHandlers),
+  }
+}

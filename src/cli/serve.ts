@@ -1,4 +1,5 @@
 /** `oathgate serve`: runs the gateway until it is told to stop. */
+import { handlerSchemas } from '../access/handlers.js'
 import { ConfigError } from '../config/config-error.js'
 import { loadConfig, type LoadedConfig } from '../config/load.js'
 import { createLog, type Log } from '../log.js'
@@ -27,7 +28,7 @@ export async function serve(args: readonly string[]): Promise<number> {
 
 /** The configuration, with the settings of jobs and providers checked too. */
 export async function loadChecked(files: readonly string[]): Promise<LoadedConfig> {
-  const loaded = await loadConfig(files, process.env)
+  const loaded = await loadConfig(files, process.env, { handlerSchemas: handlerSchemas() })
   const { problems: providerProblems } = await readProviders(loaded.config, loaded.baseDir)
   const problems = [...checkJobs(loaded.config), ...providerProblems]
   if (problems.length > 0) {

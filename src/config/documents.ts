@@ -1,4 +1,4 @@
-/** What is written down about the configuration, made from its one declaration: the editor's schema, the README's tables. */
+/** What is written down about the configuration, made from its one declaration: the editor's schema, the reference. */
 import { aliases } from './aliases.js'
 import type { HandlerSchemas } from './environment.js'
 import { dotted, type Path } from './layer.js'
@@ -90,11 +90,11 @@ function publicFormats(_key: string, value: unknown): unknown {
   return format === 'cidr' ? rest : value
 }
 
-/** The README's reference: a table per section, then the other names. Markdown. */
+/** The text of `docs/configuration.md`: a table per section, then the other names. Markdown. */
 export function configReference(): string {
   const told = new Map<SchemaNode, Path>()
   const sections = Object.entries<SchemaNode>(configSchema.properties).map(([key, schema]) => [
-    `### \`${key}\``, '',
+    `## \`${key}\``, '',
     '| key | type | default | environment | meaning |',
     '|---|---|---|---|---|',
     ...rows(schema, [key], false, told), '',
@@ -104,8 +104,11 @@ export function configReference(): string {
   const unused = unusedKeys.map(({ path }) => `\`${dotted(path)}\``).join(', ')
 
   return [
+    '# Configuration', '',
+    'Every key, made from its declaration in `src/config/` (`oathgate docs reference`). An empty default means that the key is absent unless',
+    'said. Durations are Go\'s: `500ms`, `10m`, `1h30m`.', '',
     ...sections,
-    '### Other names', '', '| also read | as |', '|---|---|', ...otherNames, '',
+    '## Other names', '', '| also read | as |', '|---|---|', ...otherNames, '',
     `Accepted so that files of Kratos and Oathkeeper load, and not used: ${unused}.`, '',
   ].join('\n')
 }

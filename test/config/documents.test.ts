@@ -5,6 +5,7 @@ import { Ajv } from 'ajv'
 import t from 'tap'
 import { parse } from 'yaml'
 
+import { handlerSchemas } from '../../src/access/handlers.js'
 import { configReference, jsonSchemaDocument } from '../../src/config/documents.js'
 import { loadConfig } from '../../src/config/load.js'
 import { configSchema } from '../../src/config/schema.js'
@@ -21,7 +22,12 @@ function editor(handlerSchemas?: Parameters<typeof jsonSchemaDocument>[0]) {
 }
 
 t.test('config/oathgate.schema.json is what `oathgate docs schema` prints', t => {
-  t.equal(text('config/oathgate.schema.json'), jsonSchemaDocument())
+  t.equal(text('config/oathgate.schema.json'), jsonSchemaDocument(handlerSchemas()))
+  t.end()
+})
+
+t.test('docs/configuration.md is what `oathgate docs reference` prints', t => {
+  t.equal(text('docs/configuration.md'), configReference())
   t.end()
 })
 

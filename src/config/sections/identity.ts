@@ -97,8 +97,8 @@ function limit<const Burst extends number, const Interval extends string>(descri
   return {
     type: 'object', additionalProperties: false, default: {}, description,
     properties: {
-      burst: { type: 'integer', minimum: 1, maximum: 1_000_000, default: burst, description: 'How many at once.' },
-      interval: { ...duration, default: interval, description: 'How long until there is one more.' },
+      burst: { type: 'integer', minimum: 1, maximum: 1_000_000, default: burst, description: `${description} How many at once.` },
+      interval: { ...duration, default: interval, description: `${description} How long until there is one more.` },
     },
   } as const
 }
