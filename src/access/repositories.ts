@@ -40,6 +40,12 @@ export interface Rules {
  */
 export async function watchRules(config: AccessConfig, baseDir: string, services: Services, log: RuleLog): Promise<Rules> {
   const repositories = openRepositories(config, baseDir)
+  let changedWhileLoading = false
+  let noticed = (): void => {
+    changedWhileLoading = true
+  }
+  for (const repository of repositories) repository.watch(() => { noticed() })
+
   let loaded: Loaded
   try {
     loaded = await load(repositories, config, services)
@@ -72,7 +78,8 @@ export async function watchRules(config: AccessConfig, baseDir: string, services
     }
   })
 
-  for (const repository of repositories) repository.watch(refresh)
+  noticed = refresh
+  if (changedWhileLoading) refresh()
   const poll = setInterval(refresh, Math.max(1000, durationMs(config.access_rules.poll_interval)))
   poll.unref()
 

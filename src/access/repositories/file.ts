@@ -8,6 +8,8 @@ import type { Repository } from './repository.js'
 
 /** Long enough for an editor, or for a mount that swaps links, to be done. */
 const quietMs = 100
+/** In a folder that is never quiet, changes are looked for after this time. */
+const patienceMs = 1000
 
 /** `url` may be relative to `baseDir`. */
 export function fileRepository(url: string, baseDir: string, maxBytes: number): Repository {
@@ -16,9 +18,15 @@ export function fileRepository(url: string, baseDir: string, maxBytes: number): 
   let timer: NodeJS.Timeout | undefined
   let changed: (() => void) | undefined
 
+  let since: number | undefined
   const noticed = (): void => {
+    since ??= Date.now()
     clearTimeout(timer)
-    timer = setTimeout(() => changed?.(), quietMs)
+    timer = setTimeout(() => {
+      since = undefined
+      changed?.()
+    }, Math.min(quietMs, Math.max(0, since + patienceMs - Date.now())))
+    timer.unref()
   }
 
   const rewatch = async (): Promise<void> => {
@@ -36,7 +44,6 @@ export function fileRepository(url: string, baseDir: string, maxBytes: number): 
     },
     watch(call) {
       changed = call
-      void rewatch()
     },
     close() {
       changed = undefined
