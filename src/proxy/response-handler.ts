@@ -23,13 +23,20 @@ export interface ResponseHandlerOptions {
 /** Interim answers that an upstream may send before the real one; a stream of them would never end (security S21). */
 const maxInterim = 20
 
+/** Bytes of a body up to which Node joins it with its head faster as a string than as a buffer. */
+const maxJoined = 16_384
+
 /** Serves one request; may be dispatched again after `onFailure` when nothing had begun. */
 export function createResponseHandler(options: ResponseHandlerOptions): Dispatcher.DispatchHandler {
   const { res } = options
   let abort: ((error?: Error) => void) | undefined
+  let resumeUpstream = (): void => undefined
   let over = false
   let begun = false
   let interim = 0
+  /** The first piece of the body, for as long as it may turn out to be all of it: then head and body are one write. */
+  let held: Buffer | undefined
+  let flushed = false
 
   function giveUp(): void {
     if (over) return
@@ -40,9 +47,13 @@ export function createResponseHandler(options: ResponseHandlerOptions): Dispatch
 
   res.on('close', giveUp)
 
-  function flushHead(): void {
-    // Upstreams that think before the first byte of the body (event streams) still show that they are there.
-    if (!over) res.flushHeaders()
+  /** Once everything that came in one piece has been looked at: an event stream shows its head before it has anything to say. */
+  function flush(): void {
+    flushed = true
+    if (over) return
+    if (held === undefined) res.flushHeaders()
+    else res.write(held)
+    held = undefined
   }
 
   return {
@@ -62,19 +73,29 @@ export function createResponseHandler(options: ResponseHandlerOptions): Dispatch
       }
       if (over) return false
       writeHead(res, status, reason, options.fieldsFor(status, raw))
-      res.on('drain', resume)
-      process.nextTick(flushHead)
+      resumeUpstream = resume
+      process.nextTick(flush)
       return true
     },
 
     onData(chunk) {
-      return res.write(chunk)
+      if (!flushed && held === undefined) {
+        held = chunk
+        return true
+      }
+      if (held !== undefined) res.write(held)
+      held = undefined
+      if (res.write(chunk)) return true
+      res.once('drain', resumeUpstream)
+      return false
     },
 
     onComplete() {
       if (over) return
       over = true
-      res.end()
+      if (held === undefined) res.end()
+      else if (held.length > maxJoined) res.end(held)
+      else res.end(held.toString('latin1'), 'latin1')
       options.onComplete(res.statusCode)
     },
 
