@@ -7,7 +7,7 @@ import type { OriginList } from './origins.js'
  * Throws `bad_request` otherwise. What it answers is still relative if it was; `resolveReturnTo` makes the `Location`.
  */
 export function checkReturnTo(wish: string, allowed: OriginList): string {
-  if (wish.length > 2048 || !/^[\x21-\x7e]+$/.test(wish)) throw malformed()
+  if (wish.length > 2048 || !/^(?:[\x21-\x24\x26-\x7e]|%[0-9A-Fa-f]{2})+$/.test(wish)) throw malformed()
   if (/^\/(?![/\\])/.test(wish)) return wish
 
   if (!/^https?:\/\/[^/\\]/i.test(wish) || wish.includes('\\')) throw malformed()
