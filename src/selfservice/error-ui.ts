@@ -2,23 +2,27 @@
 import { randomUUID } from 'node:crypto'
 
 import { GatewayError } from '../errors.js'
-import { csrfBinding, isBoundTo } from '../http/csrf.js'
+import { csrfBinding, isBoundTo, newCsrfCookie } from '../http/csrf.js'
 import { errorBody } from '../http/error-body.js'
 import type { JsonObject, StoredError } from '../store/records.js'
 import { jsonReply, redirectTo, withParameter, type Reply } from '../http/reply.js'
 import type { SelfService } from './service.js'
 import { isUuid, type Visit } from './visit.js'
 
-/** Stores the error and sends the browser to `urls.error_ui`. Rejects with `store_unavailable` when it can't be stored. */
-export async function showError(error: GatewayError, visit: Visit, { store, urls }: SelfService): Promise<Reply> {
+/**
+ * Stores the error and sends the browser to `urls.error_ui`, with a CSRF cookie if it has none: it is what the error can be
+ * read with. Rejects with `store_unavailable` when the error can't be stored.
+ */
+export async function showError(error: GatewayError, visit: Visit, { store, urls, cookies }: SelfService): Promise<Reply> {
+  const cookie = visit.csrfCookie ?? newCsrfCookie()
   const stored: StoredError = {
     id: randomUUID(),
     errors: [errorBody(error, visit.request.requestId) as unknown as JsonObject],
-    ...(visit.csrfCookie === undefined ? {} : { csrfBinding: csrfBinding(visit.csrfCookie) }),
+    csrfBinding: csrfBinding(cookie),
     createdAt: Date.now(),
   }
   await store.saveError(stored)
-  return redirectTo(withParameter(urls.errorUi, 'error', stored.id))
+  return redirectTo(withParameter(urls.errorUi, 'error', stored.id), visit.csrfCookie === undefined ? [cookies.csrf(cookie)] : [])
 }
 
 /** The errors as a bare list, the seed's day's shape. 404 when unknown. */
