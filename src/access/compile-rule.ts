@@ -15,6 +15,8 @@ export type AccessConfig = Pick<Config, 'access_rules' | 'authenticators' | 'aut
 /** A rule, and what finds it. */
 export interface CompiledRule {
   readonly rule: AccessRule
+  /** `match.url` as written; empty for gRPC rules. */
+  readonly pattern: string
   /** Absent for gRPC rules, which match no HTTP request. */
   readonly matcher: UrlMatcher | undefined
   /** In upper case. */
@@ -75,6 +77,7 @@ export function compileRule(document: RuleDocument, compiler: Compiler, report: 
   const { id = '', match = {} } = document
   const methods = new Set((match.methods ?? []).map(method => method.toUpperCase()))
   return {
+    pattern: match.url ?? '',
     matcher,
     methods,
     sets: [...handlers.authorizers, ...handlers.mutators].flatMap(({ sets }) => sets),

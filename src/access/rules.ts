@@ -17,10 +17,20 @@ export interface Matched {
   readonly captures: () => readonly string[]
 }
 
+/** What one rule has to say about a request, for people who ask why. */
+export interface Consideration {
+  readonly id: string
+  /** `match.url` as written; empty for gRPC rules. */
+  readonly pattern: string
+  readonly verdict: 'matches' | 'other method' | 'other URL' | 'gRPC only'
+}
+
 /** All rules, compiled. Never changes: a reload makes another one. */
 export interface RuleSet {
   /** The one rule for this request. Throws `no_rule`, or `several_rules` where that is an error. */
   readonly match: (request: AccessRequest) => Matched
+  /** What every rule says about this request, in file order; looks at each of them, so it is not for serving requests. */
+  readonly consider: (request: AccessRequest) => Consideration[]
   /** Answers failures that belong to no rule, by the configured `errors.fallback`. Never throws. */
   readonly answerError: AccessRule['answerError']
   /** Folded names (lower-case letters and digits only) of header fields that no client may send (security H2). */
@@ -62,6 +72,7 @@ export function compileRules(files: readonly RuleFile[], config: AccessConfig, s
   const find = indexRules(http)
   return {
     match: matchBy(find, first ? new Map(http.map((rule, at) => [rule, at])) : undefined),
+    consider: request => compiled.map(rule => ({ id: rule.rule.id, pattern: rule.pattern, verdict: verdictOf(rule, request) })),
     answerError: composeAnswerError([], compiler.fallback),
     stripped: strippedBy(compiled),
     documents: placed.map(({ document }) => ruleJson(document)),
@@ -82,6 +93,12 @@ function matchBy(find: FindMatches<CompiledRule & Indexed>, order: ReadonlyMap<C
     if (matched === undefined) throw new GatewayError('no_rule')
     return { rule: matched.rule, captures: () => matched.matcher.captures(request.url) }
   }
+}
+
+function verdictOf({ matcher, methods }: CompiledRule, { method, url }: AccessRequest): Consideration['verdict'] {
+  if (matcher === undefined) return 'gRPC only'
+  if (!matcher.test(url)) return 'other URL'
+  return methods.has(method.toUpperCase()) ? 'matches' : 'other method'
 }
 
 function isHttp(rule: CompiledRule): rule is CompiledRule & Indexed {
