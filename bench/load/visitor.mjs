@@ -1,0 +1,39 @@
+/** Somebody who signs up: opens the form, submits it, keeps the cookie. */
+import { randomUUID } from 'node:crypto'
+import { Agent, request } from 'undici'
+
+const agent = new Agent({ connections: 64 })
+
+/**
+ * Signs up once. Rejects when the gateway does not let them; the session cookie as `name=value`.
+ * @param {{ publicUrl: string, adminUrl: string }} gateway
+ */
+export async function signUp({ publicUrl, adminUrl }) {
+  const begun = await ask(`${publicUrl}/auth/browser/registration`)
+  const id = new URL(String(begun.headers.location)).searchParams.get('request')
+  const flow = await ask(`${adminUrl}/auth/browser/requests/registration?request=${id}`)
+  const { action, fields } = JSON.parse(flow.text).methods.password.config
+  const token = fields.find((/** @type {{ name: string }} */ { name }) => name === 'csrf_token').value
+
+  const done = await ask(action, {
+    cookie: cookies(begun.headers),
+    body: new URLSearchParams({ csrf_token: token, password: randomUUID(), 'traits.email': `${randomUUID()}@example.org` }).toString(),
+  })
+  const session = cookies(done.headers)
+  if (done.status !== 302 || session === '') throw new Error(`the sign-up was answered with ${done.status} ${done.text}`)
+  return session
+}
+
+/** @param {string} url @param {{ cookie: string, body: string }} [form] */
+async function ask(url, form) {
+  const { statusCode, headers, body } = await request(url, {
+    dispatcher: agent,
+    ...form && { method: 'POST', body: form.body, headers: { cookie: form.cookie, 'content-type': 'application/x-www-form-urlencoded' } },
+  })
+  return { status: statusCode, headers, text: await body.text() }
+}
+
+/** @param {import('node:http').IncomingHttpHeaders} headers */
+function cookies(headers) {
+  return [headers['set-cookie'] ?? []].flat().filter(field => !/Max-Age=0/.test(field)).map(field => field.split(';', 1)[0]).join('; ')
+}
