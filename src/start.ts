@@ -25,10 +25,12 @@ import { deviceCookieName } from './selfservice/known-device.js'
 import { createSelfService, type SelfServiceParts } from './selfservice/selfservice.js'
 import type { SelfService } from './selfservice/service.js'
 import { readProviders } from './selfservice/strategies/oidc/settings.js'
+import { withSessionCache } from './session/cached-store.js'
 import { sessionDocument } from './session/document.js'
 import { createSessions, type Sessions } from './session/sessions.js'
 import { parseDsn } from './store/dsn.js'
 import { openStore } from './store/open.js'
+import type { Store } from './store/store.js'
 import { version } from './version.js'
 
 /** A gateway that accepts requests. */
@@ -55,11 +57,12 @@ export async function startGateway({ config, baseDir, placeOf }: LoadedConfig, l
 
   const opened: (() => Promise<void>)[] = []
   try {
-    const store = await openStore({
+    const kept = await openStore({
       dsn: config.dsn, timeoutMs: durationMs(config.store.timeout), keyPrefix: config.store.key_prefix,
       durability: config.store.durability, warn: message => { log.warn(message) },
     })
-    opened.push(() => store.close())
+    opened.push(() => kept.close())
+    const store = cached(kept, config.session.cache_entries)
     const sessions = createSessions(store, {
       secrets, lifespanMs: durationMs(config.session.lifespan), idleLifespanMs: durationMs(config.session.idle_lifespan),
       maxPerIdentity: config.session.max_per_identity,
@@ -106,6 +109,11 @@ export async function startGateway({ config, baseDir, placeOf }: LoadedConfig, l
     await closeAll(opened)
     throw error
   }
+}
+
+/** The store with sessions kept in memory, where it tells of changes. */
+function cached(store: Store, entries: number): Store {
+  return store.invalidations === undefined || entries === 0 ? store : withSessionCache(store, store.invalidations, entries)
 }
 
 /** What the handlers of access rules may use of the rest. */

@@ -78,7 +78,8 @@ export async function connectRedis(address: RedisAddress, timeoutMs: number): Pr
   }
 }
 
-function plainClient(address: RedisAddress, timeoutMs: number): Redis {
+/** A client of one server, or of the master that Sentinels name; not connected yet. `options` are laid over ours. */
+export function plainClient(address: RedisAddress, timeoutMs: number, options: { readonly protocol?: 2, readonly autoResubscribe?: boolean } = {}): Redis {
   const client = new Redis({
     ...serverOptions(address, timeoutMs),
     ...topologyOptions(address, timeoutMs),
@@ -86,6 +87,7 @@ function plainClient(address: RedisAddress, timeoutMs: number): Redis {
     lazyConnect: true,
     enableOfflineQueue: false,
     retryStrategy,
+    ...options,
   })
   // Without a listener ioredis prints to stderr; what fails is told to whoever asked.
   return client.on('error', () => undefined)

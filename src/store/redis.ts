@@ -4,6 +4,7 @@ import { redisAttempts } from './redis-attempts.js'
 import { connectRedis } from './redis-connection.js'
 import { redisFlows } from './redis-flows.js'
 import { redisIdentities } from './redis-identities.js'
+import { listenForChanges } from './redis-invalidations.js'
 import { redisLimits } from './redis-limits.js'
 import { guard } from './redis-safety.js'
 import { redisSessions } from './redis-sessions.js'
@@ -29,6 +30,7 @@ export async function openRedisStore(address: RedisAddress, options: RedisStoreO
   const connection = await connectRedis(address, timeoutMs)
   try {
     const commands = await guard(connection, { where, keyPrefix, durability, warn })
+    const changes = listenForChanges(address, { timeoutMs, keyPrefix })
     return {
       ...redisIdentities(commands, { keyPrefix, timeoutMs, now }),
       ...redisFlows(commands, keyPrefix, now),
@@ -36,7 +38,11 @@ export async function openRedisStore(address: RedisAddress, options: RedisStoreO
       ...redisSessions(commands, keyPrefix, now),
       ...redisLimits(commands, keyPrefix),
       ping: commands.check,
-      close: commands.close,
+      ...(changes.invalidations === undefined ? {} : { invalidations: changes.invalidations }),
+      async close() {
+        changes.stop()
+        await commands.close()
+      },
     }
   } catch (error) {
     await connection.close()

@@ -17,6 +17,17 @@ export interface FoundSession {
   readonly identity: Identity
 }
 
+/** What changed: a session by its token hash, an identity by its id, or anything whatever. */
+export type Change = { readonly session: string } | { readonly identity: string } | 'everything'
+
+/** A store that other processes change too tells of their changes. */
+export interface Invalidations {
+  /** Whether, right now, every change that was acknowledged to anybody a second ago has been told. */
+  isCurrent(): boolean
+  /** Replaces the listener. It is called for every change, also for those of this process. */
+  listen(listener: (change: Change) => void): void
+}
+
 /** `burst` at once, and one more every `intervalMs`. */
 export interface RateLimit {
   readonly burst: number
@@ -24,6 +35,9 @@ export interface RateLimit {
 }
 
 export interface Store {
+  /** Absent where nothing that was read may be kept: what is asked for must be asked for. */
+  readonly invalidations?: Invalidations
+
   /**
    * Writes a new identity and claims all its identifiers, or neither: answers the first claim that another identity
    * holds, or `undefined` when the identity was created. Of concurrent creations with one identifier one wins. Once it

@@ -61,6 +61,7 @@ export const session = {
   properties: {
     lifespan: { ...duration, default: '24h', description: 'The longest a session lives, however busy. `ttl.session` is another name.' },
     idle_lifespan: { ...duration, default: '0s', description: 'How long a session may go unused; `0s` is no limit.' },
+    cache_entries: { type: 'integer', minimum: 0, maximum: 1_000_000, default: 10_000, description: 'Sessions that a process keeps in memory, on a Redis that tells of changes; 0 asks Redis at every request. A session that was ended elsewhere is dead here within a second in any case.' },
     max_per_identity: { type: 'integer', minimum: 0, default: 100, description: 'Sessions one identity may have; the oldest end beyond it. 0 is no limit.' },
     cookie: {
       type: 'object', additionalProperties: false, default: {},
