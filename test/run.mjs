@@ -68,24 +68,35 @@ async function runTests(files) {
     `--jobs=${Math.min(availableParallelism(), 4)}`, `--timeout=${secondsPerFile}`, ...files,
   ], { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] })
   const complaints = collect(tap.stderr)
-  const { passed, failed, skipped, failures } = await readTap(tap.stdout, file => {
-    report(file.ok, file.file, file.milliseconds, file.failed > 0 ? `${file.failed} failed, ${file.passed} passed` : `${file.passed} passed`)
+  /** @type {Set<unknown>} */
+  const told = new Set()
+  const { passed, skipped, failures } = await readTap(tap.stdout, file => {
+    const failed = file.failures.length
+    report(file.ok, file.file, file.milliseconds, failed > 0 ? `${failed} failed, ${file.passed} passed` : `${file.passed} passed`)
+    file.failures.forEach(tell)
   })
   const code = await new Promise(resolve => tap.exitCode === null ? tap.once('close', resolve) : resolve(tap.exitCode))
 
   total.passed += passed
-  total.failed += failed
+  total.failed += failures.length
+  failures.filter(failure => !told.has(failure)).forEach(tell)
   if (skipped.length > 0) console.log(`\nSkipped:\n${skipped.map(line => `  ${line}\n`).join('')}`)
-  for (const { path, diagnostics } of failures) console.log(['', `✗ ${path.join(' › ')}`, ...diagnostics.map(line => `  ${line}`)].join('\n'))
-  if (code !== 0 && failed === 0) {
+  if (failures.length > 0) console.log(`\nFailed:\n${failures.map(({ path }) => `  ${path.join(' › ')}\n`).join('')}`)
+  if (code !== 0 && failures.length === 0) {
     total.failed += 1
     console.log(`\n✗ tap ended with ${code} though no assertion failed.`)
   }
-  if (passed + failed === 0) {
+  if (passed + failures.length === 0) {
     total.failed += 1
     console.log('\n✗ There was no test to run.')
   }
   if (total.failed > 0 && complaints.length > 0) console.log(`\nWhat the tests wrote to standard error:\n${complaints.join('').slice(-20_000)}`)
+
+  /** @param {import('./run/tap-output.mjs').Failure} failure */
+  function tell(failure) {
+    told.add(failure)
+    console.log(['', `✗ ${failure.path.join(' › ')}`, ...failure.diagnostics.map(line => `  ${line}`), ''].join('\n'))
+  }
 }
 
 /** @returns {never} */

@@ -3,8 +3,8 @@ import { createInterface } from 'node:readline'
 
 /**
  * @typedef {{ path: string[], diagnostics: string[] }} Failure `path`: file, tests around it, assertion.
- * @typedef {{ file: string, ok: boolean, passed: number, failed: number, milliseconds: number }} FileResult
- * @typedef {{ files: FileResult[], passed: number, failed: number, skipped: string[], failures: Failure[] }} TapResult
+ * @typedef {{ file: string, ok: boolean, passed: number, failures: Failure[], milliseconds: number }} FileResult
+ * @typedef {{ passed: number, skipped: string[], failures: Failure[] }} TapResult
  *
  * Counts assertions, not the test points that only sum up a subtest. A test or file that fails although every assertion in it
  * holds (it crashed, ended early, has no test) counts as one failure.
@@ -14,12 +14,14 @@ import { createInterface } from 'node:readline'
  */
 export async function readTap(stream, onFile) {
   /** @type {TapResult} */
-  const result = { files: [], passed: 0, failed: 0, skipped: [], failures: [] }
-  /** @type {{ name: string, indent: number, passedBefore: number, failedBefore: number }[]} The subtests we are inside of. */
+  const result = { passed: 0, skipped: [], failures: [] }
+  /** @type {{ name: string, indent: number, passedBefore: number, failuresBefore: number }[]} The subtests we are inside of. */
   const open = []
   /** @type {Failure | undefined} */
   let latest
   let diagnosticsEnd = ''
+  /** @type {FileResult | undefined} Told when the diagnostics that may follow it have been read. */
+  let endedFile
 
   for await (const line of createInterface({ input: stream })) {
     if (diagnosticsEnd) {
@@ -33,14 +35,16 @@ export async function readTap(stream, onFile) {
       diagnosticsEnd = `${spaces}...`
       continue
     }
+    tellOfFile()
     const subtest = /^# Subtest: (.*)$/.exec(text)
     if (subtest) {
-      open.push({ name: unescaped(subtest[1]), indent, passedBefore: result.passed, failedBefore: result.failed })
+      open.push({ name: unescaped(subtest[1]), indent, passedBefore: result.passed, failuresBefore: result.failures.length })
       continue
     }
     const point = /^(not )?ok\b(?: \d+)?(?: - )?(.*?)(?:(?<!\\) # (SKIP|TODO|time=)(.*))?$/i.exec(text)
     if (point) latest = readPoint(point, indent)
   }
+  tellOfFile()
   return result
 
   /**
@@ -58,26 +62,22 @@ export async function readTap(stream, onFile) {
       return undefined
     }
 
-    const failedInside = closed !== undefined && result.failed > closed.failedBefore
+    const failedInside = closed !== undefined && result.failures.length > closed.failuresBefore
     if (ok && !closed) result.passed += 1
-    if (!ok && !failedInside) result.failed += 1
     const failure = ok || failedInside ? undefined : { path, diagnostics: [] }
     if (failure) result.failures.push(failure)
-    if (closed && indent === 0) fileEnded(closed, ok, rest)
+    if (closed && indent === 0) {
+      const { name: file, passedBefore, failuresBefore } = closed
+      endedFile = {
+        file, ok, passed: result.passed - passedBefore, failures: result.failures.slice(failuresBefore), milliseconds: Number.parseFloat(rest ?? ''),
+      }
+    }
     return failure
   }
 
-  /**
-   * @param {{ name: string, passedBefore: number, failedBefore: number }} file
-   * @param {boolean} ok
-   * @param {string | undefined} time
-   */
-  function fileEnded({ name, passedBefore, failedBefore }, ok, time = '') {
-    const ended = {
-      file: name, ok, passed: result.passed - passedBefore, failed: result.failed - failedBefore, milliseconds: Number.parseFloat(time),
-    }
-    result.files.push(ended)
-    onFile(ended)
+  function tellOfFile() {
+    if (endedFile) onFile(endedFile)
+    endedFile = undefined
   }
 }
 
