@@ -90,7 +90,8 @@ export async function startGateway({ config, baseDir, placeOf }: LoadedConfig, l
       rules: rules.current, token: config.serve.admin.token, adminUrl, pathBytes: config.serve.public.limits.path_bytes, log,
     })
 
-    const adminSide = await listen(createServer(admin.callback()), config.serve.admin.host, config.serve.admin.port)
+    const answerAdmin = admin.callback()
+    const adminSide = await listen(createServer((req, res) => void answerAdmin(req, res)), config.serve.admin.host, config.serve.admin.port)
     opened.push(async () => { adminSide.close() })
     const publicSide = await listen(publicServer(config, parts), config.serve.public.host, config.serve.public.port)
     opened.push(async () => { publicSide.close() })

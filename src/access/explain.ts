@@ -1,5 +1,6 @@
 /** Why a request is let through or not: the decision itself, watched while it is made. */
-import { type Answer, type ErrorCode, GatewayError, toGatewayError } from '../errors.js'
+import type { GatewayError} from '../errors.js';
+import { type Answer, type ErrorCode, toGatewayError } from '../errors.js'
 import type { AccessRequest } from '../http/access-request.js'
 import { decide } from './decide.js'
 import type { AccessRule, AuthenticationSession } from './pipeline.js'

@@ -1,7 +1,8 @@
 /** The error handler `json`: the error envelope that Oathkeeper's clients read (contract 2.5.2). */
 import type { FromSchema } from 'json-schema-to-ts'
 
-import { type Answer, type ErrorCode, GatewayError, errorTable } from '../../errors.js'
+import type { GatewayError} from '../../errors.js';
+import { type Answer, type ErrorCode, errorTable } from '../../errors.js'
 import { errorBody } from '../../http/error-body.js'
 import type { AnswerError, Handler } from '../pipeline.js'
 import { compileWhen, whenSchema } from './when.js'
