@@ -12,7 +12,11 @@ const config = {
   properties: {
     url: { type: 'string', format: 'http-url', description: 'Where the document is sent. Redirects are not followed.' },
     method: { enum: ['POST', 'PUT', 'PATCH'], default: 'POST', description: 'The request\'s method.' },
-    headers: { type: 'object', additionalProperties: { type: 'string' }, default: {}, description: 'Header fields to send, such as `Authorization`.' },
+    headers: {
+      type: 'object', default: {}, propertyNames: { pattern: '^[!#$%&\'*+.^_`|~0-9A-Za-z-]+$' },
+      additionalProperties: { type: 'string', pattern: '^[\\t\\x20-\\x7e\\x80-\\xff]*$' },
+      description: 'Header fields to send, such as `Authorization`.',
+    },
     timeout: { type: 'string', pattern: '^([0-9]+(\\.[0-9]+)?(ns|us|ms|s|m|h))+$', default: '5s', description: 'How long to wait for the answer.' },
   },
 } as const
@@ -25,19 +29,28 @@ export const webHookJob: Job = {
   name: 'web_hook',
   places: ['registration.before', 'registration.after', 'login.before', 'login.after'],
   config,
-  create: ({ url, method, headers, timeout }: FromSchema<typeof config>, { publicUrl }) => async context => {
-    const status = await deliver(url, {
-      method: method as 'POST' | 'PUT' | 'PATCH',
-      headers: { 'content-type': 'application/json', ...headers },
-      body: JSON.stringify(hookDocument(context, publicUrl)),
-      signal: AbortSignal.timeout(durationMs(timeout)),
-    })
-    if (status >= 200 && status < 300) return {}
-    if (status >= 400 && status < 500) {
-      throw new GatewayError('forbidden', { reason: 'This was declined.', detail: `${nameForLog(url)} answered ${status}` })
+  create: ({ url, method, headers, timeout }: FromSchema<typeof config>, { publicUrl }) => {
+    const fields = { 'content-type': 'application/json', ...lowerCased(headers) }
+    const timeoutMs = durationMs(timeout)
+    return async context => {
+      const status = await deliver(url, {
+        method: method as 'POST' | 'PUT' | 'PATCH',
+        headers: fields,
+        body: JSON.stringify(hookDocument(context, publicUrl)),
+        signal: AbortSignal.timeout(timeoutMs),
+      })
+      if (status >= 200 && status < 300) return {}
+      if (status >= 400 && status < 500) {
+        throw new GatewayError('forbidden', { reason: 'This was declined.', detail: `${nameForLog(url)} answered ${status}` })
+      }
+      throw new GatewayError('upstream_unreachable', { detail: `${nameForLog(url)} answered ${status}` })
     }
-    throw new GatewayError('upstream_unreachable', { detail: `${nameForLog(url)} answered ${status}` })
   },
+}
+
+/** So that a configured `Content-Type` takes the place of ours. */
+function lowerCased(headers: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]))
 }
 
 async function deliver(url: string, options: Parameters<typeof send>[1]): Promise<number> {
