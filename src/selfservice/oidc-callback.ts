@@ -60,9 +60,8 @@ export async function register(flow: Flow, proof: ProviderProof, typed: JsonObje
   if ('problems' in outcome) return refuse({ ...flow, proof }, 'oidc', outcome.problems, outcome.values, visit, service)
 
   return completeRegistration(flow, 'oidc', outcome, visit, service, async taken => {
-    if (taken.method === 'password') return askForAccount(flow, proof, taken, visit, service)
-    // The same person, in another tab, was a moment faster.
-    return await logIn(flow, proof, visit, service) ?? refuse(flow, 'oidc', [{ code: 'identifier_taken' }], outcome.values, visit, service)
+    // The same person may have been a moment faster in another tab.
+    return await logIn(flow, proof, visit, service) ?? askForAccount(flow, proof, taken, visit, service)
   })
 }
 

@@ -34,6 +34,8 @@ export function startOidcGateway(
     schema: personSchema,
     ...rest,
     config: {
+      // These tests are about slow providers, not about a slow disk.
+      store: { timeout: '20s' },
       selfservice: {
         strategies: { oidc: { enabled: true, config: { providers } } },
         registration: { after: { password: after, oidc: after } },
