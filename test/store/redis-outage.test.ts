@@ -184,7 +184,7 @@ function open(t: Test, dsn: string, options: Partial<Parameters<typeof openStore
 async function everyMethodIsUnavailable(t: Test, store: Store, withinMs: number): Promise<void> {
   const identity = newIdentity({ password: ['nobody'] })
   const [session, flow] = [newSession(identity), newFlow()]
-  const calls: { [method in Exclude<keyof Store, 'close'>]: () => Promise<unknown> } = {
+  const calls: { [method in Exclude<keyof Store, 'close' | 'invalidations'>]: () => Promise<unknown> } = {
     createIdentity: () => store.createIdentity(identity),
     findIdentity: () => store.findIdentity(identity.id),
     findIdentityByIdentifier: () => store.findIdentityByIdentifier({ method: 'password', identifier: 'nobody' }),
@@ -195,6 +195,7 @@ async function everyMethodIsUnavailable(t: Test, store: Store, withinMs: number)
     findFlow: () => store.findFlow(flow.id),
     consumeFlow: () => store.consumeFlow(flow.id),
     releaseFlow: () => store.releaseFlow(flow.id),
+    takeToken: () => store.takeToken('bucket', { burst: 1, intervalMs: 1_000 }),
     saveAttempt: () => store.saveAttempt(newAttempt()),
     takeAttempt: () => store.takeAttempt(newHash()),
     createSession: () => store.createSession(session),
