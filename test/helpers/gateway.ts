@@ -51,7 +51,24 @@ export const caseSchema = {
 
 /** Starts one; it is stopped at the end of the test. */
 export async function startTestGateway(t: Test, options: GatewayOptions = {}): Promise<TestGateway> {
+  const { file, ...place } = await prepareGateway(t, options)
+  const logged: Record<string, unknown>[] = []
+  const log = recordingLog(logged, options.logLevel ?? 'info')
+  const loaded = await loadConfig([file], options.env ?? {})
+  const gateway: RunningGateway = await startGateway(loaded, log)
+  let stopped: Promise<void> | undefined
+  const stop = (): Promise<void> => stopped ??= gateway.stop(AbortSignal.timeout(2000))
+  t.teardown(stop)
+  return { ...place, logged, stop }
+}
+
+/** Where a gateway will be, and the configuration file that says so. */
+export type GatewayPlace = Pick<TestGateway, 'url' | 'publicUrl' | 'adminUrl' | 'folder'> & { readonly file: string }
+
+/** Writes configuration, rules and schema into a folder that is gone after the test. */
+export async function prepareGateway(t: Test, options: GatewayOptions = {}): Promise<GatewayPlace> {
   const folder = await mkdtemp(join(tmpdir(), 'oathgate-test-'))
+  t.teardown(() => rm(folder, { recursive: true, force: true }))
   const port = await freePort()
   const adminPort = await freePort()
   await writeFile(join(folder, 'rules.yml'), JSON.stringify(options.rules ?? []))
@@ -59,18 +76,8 @@ export async function startTestGateway(t: Test, options: GatewayOptions = {}): P
   const file = join(folder, 'oathgate.yml')
   await writeFile(file, JSON.stringify(merge(testConfig(folder, port, adminPort), options.config ?? {})))
 
-  const logged: Record<string, unknown>[] = []
-  const log = recordingLog(logged, options.logLevel ?? 'info')
-  const loaded = await loadConfig([file], options.env ?? {})
-  const gateway: RunningGateway = await startGateway(loaded, log)
-  let stopped: Promise<void> | undefined
-  const stop = (): Promise<void> => stopped ??= gateway.stop(AbortSignal.timeout(2000))
-  t.teardown(async () => {
-    await stop()
-    await rm(folder, { recursive: true, force: true })
-  })
   const url = `http://127.0.0.1:${port}`
-  return { url, publicUrl: `${url}/.ory/kratos/public`, adminUrl: `http://127.0.0.1:${adminPort}`, folder, logged, stop }
+  return { url, publicUrl: `${url}/.ory/kratos/public`, adminUrl: `http://127.0.0.1:${adminPort}`, folder, file }
 }
 
 /** A port that nothing listens on at the moment of asking. */

@@ -1,0 +1,95 @@
+/**
+ * L1, L2, A14: whoever was told that they are signed up can log in afterwards, whatever was killed while they signed up.
+ */
+import t, { type Test } from 'tap'
+
+import { goodPassword, logIn, open } from '../helpers/flows.js'
+import type { TestGateway } from '../helpers/gateway.js'
+import { startGatewayProcess, type GatewayProcess } from '../helpers/gateway-process.js'
+import { redisSkip, startRedis } from '../helpers/redis.js'
+import { newVisitor } from '../helpers/visitor.js'
+
+const rounds = 3
+const clients = 8
+const killAfter = 12
+
+/** Clients that sign up one person after the other until told to stop; calls `onSuccess` with everybody who was told of success. */
+function signUpCrowd(gateway: TestGateway, round: number, onSuccess: (username: string) => void): { stop(): Promise<void> } {
+  let stopped = false
+  const crowd = Array.from({ length: clients }, async (_, client) => {
+    for (let count = 0; !stopped; count++) {
+      const username = `r${round}-c${client}-n${count}`
+      const visitor = newVisitor()
+      try {
+        const { action, csrf } = await open(visitor, gateway, 'registration')
+        const answer = await visitor.submit(action, { csrf_token: csrf, password: goodPassword, 'traits.username': username, 'traits.foobar': 'bar' })
+        if (answer.status === 302 && visitor.jar.has('ory_kratos_session')) onSuccess(username)
+      } catch {
+        // What was killed does not answer. Whether it did before is all that counts.
+        await new Promise(resolve => { setTimeout(resolve, 20) })
+      }
+    }
+  })
+  return {
+    async stop() {
+      stopped = true
+      await Promise.all(crowd)
+    },
+  }
+}
+
+/** Signs people up, kills in the middle of it, brings all back, and sees who of those that were told of success can log in. */
+async function killRounds(t: Test, process: GatewayProcess, kill: () => Promise<void>): Promise<void> {
+  const gateway = process as unknown as TestGateway
+  for (let round = 1; round <= rounds; round++) {
+    const signedUp: string[] = []
+    let enough: () => void = () => undefined
+    const busy = new Promise<void>(resolve => { enough = resolve })
+    const crowd = signUpCrowd(gateway, round, username => {
+      signedUp.push(username)
+      if (signedUp.length === killAfter) enough()
+    })
+    await busy
+    await kill()
+    await crowd.stop()
+
+    const lost: string[] = []
+    for (const username of signedUp) {
+      const answer = await logIn(newVisitor(), gateway, username)
+      if (!(answer.headers['set-cookie'] ?? []).toString().includes('ory_kratos_session=')) lost.push(username)
+    }
+    t.strictSame(lost, [], `round ${round}: ${signedUp.length} sign-ups were acknowledged, all of them can log in`)
+  }
+}
+
+t.test('L1 kill -9 of the gateway on the embedded store loses no acknowledged sign-up', async t => {
+  const gateway = await startGatewayProcess(t)
+  await killRounds(t, gateway, async () => {
+    await gateway.kill('SIGKILL')
+    await gateway.start()
+  })
+})
+
+t.test('L1 kill -9 of the gateway on Redis loses no acknowledged sign-up', { skip: redisSkip }, async t => {
+  const redis = await startRedis(t)
+  const gateway = await startGatewayProcess(t, { config: { dsn: redis.url, secrets: { session: ['0123456789abcdef0123456789abcdef'] } } })
+  await killRounds(t, gateway, async () => {
+    await gateway.kill('SIGKILL')
+    await gateway.start()
+  })
+})
+
+t.test('L2 kill -9 of Redis with an append-only file loses no acknowledged sign-up', { skip: redisSkip }, async t => {
+  const redis = await startRedis(t)
+  const gateway = await startGatewayProcess(t, { config: { dsn: redis.url, secrets: { session: ['0123456789abcdef0123456789abcdef'] } } })
+  await killRounds(t, gateway, async () => {
+    await redis.kill('SIGKILL')
+    await redis.restart()
+    // The crowd goes on meanwhile: the gateway comes back by itself.
+    const deadline = performance.now() + 10_000
+    while ((await fetch(`${gateway.adminUrl}/health/ready`)).status !== 200) {
+      if (performance.now() > deadline) throw new Error('the gateway did not come back')
+      await new Promise(resolve => { setTimeout(resolve, 50) })
+    }
+  })
+})
