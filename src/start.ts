@@ -69,6 +69,8 @@ export async function startGateway({ config, baseDir, placeOf }: LoadedConfig, l
     })
     const remote = createRemoteAccess(baseDir)
     opened.push(() => remote.close())
+    const signedWith = config.mutators.id_token?.config?.['jwks_url']
+    if (typeof signedWith === 'string') remote.keySets.publish(signedWith)
     const rules = await watchRules(config, baseDir, ruleServices(config, sessions, remote), log)
     opened.push(async () => { rules.close() })
 
@@ -86,6 +88,7 @@ export async function startGateway({ config, baseDir, placeOf }: LoadedConfig, l
         selfService, store, version, accepting: () => accepting,
         identities: { store, schemas, publicUrl: selfService.urls.public, adminUrl },
         rules: { documents: () => rules.current().documents, status: rules.status },
+        publicJwks: remote.keySets.publicJwks,
       },
       rules: rules.current, token: config.serve.admin.token, adminUrl, pathBytes: config.serve.public.limits.path_bytes, log,
     })

@@ -5,8 +5,8 @@ import type { Middleware } from 'koa'
 import { GatewayError } from '../errors.js'
 import { isDecision } from './decisions.js'
 
-/** Paths that probes ask without a token. */
-const open = new Set(['/health/alive', '/health/ready', '/version'])
+/** Paths that probes, and upstreams that verify tokens, ask without a token. */
+const open = new Set(['/health/alive', '/health/ready', '/version', '/.well-known/jwks.json'])
 
 /** Another place for the token, since `Authorization` of a request for a decision is the client's. */
 export const tokenField = 'x-oathgate-token'

@@ -20,6 +20,8 @@ export interface AdminService {
   readonly identities: IdentityService
   readonly store: Store
   readonly rules: RuleList
+  /** The public halves of the keys that the mutator `id_token` signs with. */
+  readonly publicJwks: () => Promise<{ readonly keys: readonly object[] }>
   readonly version: string
   /** False once the process has been told to stop, so that a load balancer looks elsewhere. */
   readonly accepting: () => boolean
@@ -35,7 +37,7 @@ type Answer = (request: AdminRequest) => Promise<Reply> | Reply
 
 /** Routes, and 404 and 405 for everything else. */
 export function adminRoutes(service: AdminService): Middleware {
-  const { selfService, identities, store, rules, version, accepting } = service
+  const { selfService, identities, store, rules, publicJwks, version, accepting } = service
   const router = new Router()
   const get = (paths: string[], answer: Answer): unknown => router.get(paths, answerWith(answer))
 
@@ -56,6 +58,8 @@ export function adminRoutes(service: AdminService): Middleware {
 
   get(['/rules'], ({ query }) => readRules(query, rules))
   get(['/rules/:id'], ({ params }) => readRule(params['id'] ?? '', rules))
+
+  get(['/.well-known/jwks.json'], async () => jsonReply(200, await publicJwks()))
 
   get(['/health/alive'], () => jsonReply(200, { status: 'ok' }))
   get(['/health/ready'], () => readiness(store, rules, accepting()))
