@@ -38,8 +38,8 @@ export interface ForwardOutcome {
 export interface Forwarder {
   /**
    * Settles when the answer has been handed to the client whole, or neither side is left. Rejects with a `GatewayError` only
-   * while nothing has been answered: `not_found` without an upstream, `bad_request`, `payload_too_large`, `upstream_unreachable`,
-   * `upstream_timeout`, `upstream_invalid`.
+   * while nothing has been answered: `not_found` without an upstream, `bad_request`, `payload_too_large`, `overloaded`,
+   * `upstream_unreachable`, `upstream_timeout`, `upstream_invalid`.
    */
   forward(req: IncomingMessage, res: ServerResponse, request: AccessRequest, decision: Decision): Promise<ForwardOutcome>
   /** Lets requests in flight finish, then closes every upstream connection. */
@@ -63,7 +63,7 @@ export function createForwarder(options: ForwarderOptions): Forwarder {
         onFailure(error, begun) {
           if (mayRetry && !begun && pools.diedInPool(error)) {
             mayRetry = false
-            pools.freshPoolOf(upstream).dispatch(dispatch, handler)
+            pools.dispatchAnew(upstream, dispatch, handler)
             return
           }
           const failure = toUpstreamError(error)
@@ -71,7 +71,7 @@ export function createForwarder(options: ForwarderOptions): Forwarder {
           else reject(failure)
         },
       })
-      pools.poolOf(upstream).dispatch(dispatch, handler)
+      pools.dispatch(upstream, dispatch, handler)
     })
   }
 

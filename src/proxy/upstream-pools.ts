@@ -1,8 +1,10 @@
 /** Connections to upstreams: one pool per origin and way of connecting, shared by all rules. */
 import { isIP, type Socket } from 'node:net'
-import { buildConnector, Pool } from 'undici'
+import { buildConnector, Pool, type Dispatcher } from 'undici'
 
 import type { Upstream } from '../access/pipeline.js'
+import { GatewayError } from '../errors.js'
+import { hearOut } from './early-answer.js'
 
 export interface PoolOptions {
   /** Connections to one origin. */
@@ -14,25 +16,30 @@ export interface PoolOptions {
 }
 
 export interface UpstreamPools {
-  /** The pool for a rule's upstream. */
-  poolOf(upstream: Upstream): Pool
-  /** One that opens a new connection for every request. */
-  freshPoolOf(upstream: Upstream): Pool
+  /**
+   * Gives a request to undici, which calls `handler.onComplete` or `handler.onError` once. Throws `overloaded` when too many wait
+   * for a connection to that upstream.
+   */
+  dispatch(upstream: Upstream, request: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): void
+  /** The same on a new connection, for the one repetition of a request. Never throws. */
+  dispatchAnew(upstream: Upstream, request: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): void
   /** Whether the connection that failed this way had served a request before, so that it may just have been too old. */
   diedInPool(error: Error): boolean
   /** Ends idle connections at once, others after their request. */
   close(): Promise<void>
 }
 
+/** Requests to one origin that may be under way or waiting, for each connection that they may use. */
+const pendingPerConnection = 8
 /** Response heads beyond this are `upstream_invalid` (security S21). */
 const maxHeaderBytes = 32_768
 
 export function createUpstreamPools(options: PoolOptions): UpstreamPools {
-  const pools = new Map<string, Pool>()
-  const byUpstream = new WeakMap<Upstream, Pool>()
+  const pools = new Map<string, CountedPool>()
+  const byUpstream = new WeakMap<Upstream, CountedPool>()
   const diedInPool = new WeakSet<Error>()
 
-  function open({ origin, timeout }: Upstream, keepAlive: boolean): Pool {
+  function open({ origin, timeout }: Upstream, keepAlive: boolean): CountedPool {
     const connectMs = timeout?.connect ?? options.connectMs
     const key = `${origin} ${connectMs} ${keepAlive}`
     const opened = pools.get(key)
@@ -46,24 +53,54 @@ export function createUpstreamPools(options: PoolOptions): UpstreamPools {
       maxHeaderSize: maxHeaderBytes,
       connect: connector(connectMs, diedInPool),
     })
-    pools.set(key, pool)
+    const counted = { pool, pending: 0 }
+    pools.set(key, counted)
+    return counted
+  }
+
+  function poolOf(upstream: Upstream): CountedPool {
+    const known = byUpstream.get(upstream)
+    if (known !== undefined) return known
+    const pool = open(upstream, upstream.keepAlive && options.keepAliveMs > 0)
+    byUpstream.set(upstream, pool)
     return pool
   }
 
   return {
-    poolOf(upstream) {
-      const known = byUpstream.get(upstream)
-      if (known !== undefined) return known
-      const pool = open(upstream, upstream.keepAlive && options.keepAliveMs > 0)
-      byUpstream.set(upstream, pool)
-      return pool
+    dispatch(upstream, request, handler) {
+      const counted = poolOf(upstream)
+      if (counted.pending >= options.connections * pendingPerConnection) {
+        throw new GatewayError('overloaded', { detail: 'too many requests wait for this upstream', headers: { 'retry-after': '1' } })
+      }
+      dispatchCounted(counted, request, handler)
     },
-    freshPoolOf: upstream => open(upstream, false),
+    dispatchAnew: (upstream, request, handler) => dispatchCounted(open(upstream, false), request, handler),
     diedInPool: error => diedInPool.has(error),
     close: async () => {
-      await Promise.all([...pools.values()].map(pool => pool.close()))
+      await Promise.all([...pools.values()].map(({ pool }) => pool.close()))
     },
   }
+}
+
+interface CountedPool {
+  readonly pool: Pool
+  /** Requests that undici has not finished; those whose client has gone wait on in its queue, which takes any number. */
+  pending: number
+}
+
+function dispatchCounted(counted: CountedPool, request: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): void {
+  counted.pending++
+  counted.pool.dispatch(request, {
+    ...handler,
+    onComplete(trailers) {
+      counted.pending--
+      handler.onComplete?.(trailers)
+    },
+    onError(error) {
+      counted.pending--
+      handler.onError?.(error)
+    },
+  })
 }
 
 /** undici's, with the upstream's own name for TLS whatever `Host` says, and with an eye on how connections end. */
@@ -79,6 +116,7 @@ function connector(timeout: number, diedInPool: WeakSet<Error>): buildConnector.
         return
       }
       watch(socket, diedInPool)
+      hearOut(socket)
       callback(null, socket)
     })
   }

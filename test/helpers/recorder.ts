@@ -62,6 +62,7 @@ export async function startRecorder(): Promise<Recorder> {
     const connection = connections++
     let buffer = ''
     let headSeen = false
+    let needed = 0 // bytes of the buffer, before it is worth looking at again
     sockets.add(socket)
     socket.setNoDelay(true)
     bytes[connection] = ''
@@ -75,7 +76,7 @@ export async function startRecorder(): Promise<Recorder> {
       used.add(socket)
       bytes[connection] += chunk.toString('latin1')
       buffer += chunk.toString('latin1')
-      for (;;) {
+      while (buffer.length >= needed) {
         const parsed = parse(buffer)
         if (parsed === 'bad') {
           leftovers.push(buffer)
@@ -88,6 +89,7 @@ export async function startRecorder(): Promise<Recorder> {
           headSeen = true
           behaviour.head?.(socket, { ...parsed.head, connection })
         }
+        needed = parsed.needed ?? 0
         if (parsed.whole === undefined) return
         buffer = buffer.slice(parsed.whole.length)
         headSeen = false
@@ -137,6 +139,8 @@ async function until(condition: () => boolean, complaint: () => string): Promise
 type Head = Omit<RecordedRequest, 'body' | 'trailers' | 'connection'>
 interface Parsed {
   readonly head?: Head
+  /** Length of the whole, when it is known and not there yet. */
+  readonly needed?: number
   readonly whole?: { readonly length: number, readonly request: Omit<RecordedRequest, 'connection'> }
 }
 
@@ -165,7 +169,7 @@ function parse(text: string): Parsed | 'bad' {
   const from = end + 4
   if (encoding.length === 1) return parseChunked(text, from, head)
   const to = from + Number(length[0] ?? 0)
-  if (text.length < to) return { head }
+  if (text.length < to) return { head, needed: to }
   return { head, whole: { length: to, request: { ...head, body: text.slice(from, to), trailers: '' } } }
 }
 

@@ -282,6 +282,24 @@ t.test('requests beyond the connections of an upstream wait for one', async t =>
   t.same((await answers).map(({ status }) => status), [200, 200, 200, 200, 200])
 })
 
+t.test('more requests than an upstream will get to are 503 at once, and it recovers', async t => {
+  const { port, recorder } = await startFor(t)({ connections: 1, response: 60_000 })
+  const ask = async (): Promise<number> => (await sendRaw(port, get, { until: oneAnswer, waitMs: 200 })).status
+  const holder = connect(port, '127.0.0.1', () => holder.write(get))
+  recorder.behave({ answer: () => undefined })
+  await recorder.received(1)
+
+  // Each waits in the queue, and stays there although its client has gone.
+  const statuses: number[] = []
+  while (!statuses.includes(503) && statuses.length < 20) statuses.push(await ask())
+  t.same(statuses, [0, 0, 0, 0, 0, 0, 0, 503])
+
+  recorder.behave({})
+  holder.destroy()
+  await recorder.disconnected()
+  t.equal(await ask(), 200)
+})
+
 t.test('keep_alive: false and a keep_alive of nothing open a connection for every request', async t => {
   for (const options of [{ upstream: { keepAlive: false } }, { keepAlive: 0 }]) {
     const { port, recorder } = await startFor(t)(options)

@@ -190,6 +190,17 @@ t.test('S20 an early answer ends the upload, and its upstream connection', async
   t.equal(early.recorder.requests.find(({ method }) => method === 'GET')?.connection, 1, 'on another connection')
 })
 
+t.test('S20 an early answer is passed on although the upstream hangs up on the rest', async t => {
+  const early = await start()
+  t.teardown(() => early.close())
+  early.recorder.behave({ head: socket => socket.write('HTTP/1.1 413 Payload Too Large\r\nConnection: close\r\nContent-Length: 4\r\n\r\nmany', () => socket.destroy()) })
+  const megabyte = 'x'.repeat(1024 * 1024)
+  for (let round = 0; round < 5; round++) {
+    const answer = await sendRaw(early.port, [message('POST /public/x', [`Content-Length: ${10 * megabyte.length}`]), megabyte, megabyte, megabyte], { until: oneAnswer })
+    t.equal(answer.status, 413)
+  }
+})
+
 t.test('S21 S22 answers that are none are 502', async t => {
   const garbage: readonly (readonly [name: string, bytes: string])[] = [
     ['CL and TE', 'HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n'],
