@@ -21,9 +21,9 @@ t.test('D6 no pattern makes a match of 8 KiB slow', async t => {
   for (const pattern of patterns) {
     const matcher = compileMatcher(`http://h/${pattern}`, 'regexp')
     for (const path of paths) {
-      const begin = process.hrtime.bigint()
+      const begin = process.cpuUsage()
       if (matcher.test(`http://h/${path}`)) matcher.captures(`http://h/${path}`)
-      const took = Number(process.hrtime.bigint() - begin) / 1e6
+      const took = process.cpuUsage(begin).user / 1000
       t.ok(took < 100, `${pattern} on ${path.slice(0, 8)}...: ${took.toFixed(1)} ms`)
     }
   }
@@ -60,10 +60,10 @@ t.test('D6 what is called one-pass is matched by backtracking without reading a 
     proven++
     const regExp = new RegExp(`^(?:${regexpSource(tree)})$`)
     for (const text of [...units.map(unit => (unit || 'a').repeat(4000)), 'a'.repeat(30_000), 'ab/'.repeat(10_000)]) {
-      const begin = process.hrtime.bigint()
+      const begin = process.cpuUsage()
       regExp.exec(`${text}!`)
       regExp.exec(text)
-      const took = Number(process.hrtime.bigint() - begin) / 1e6
+      const took = process.cpuUsage(begin).user / 1000
       if (took > 250) throw new Error(`/${source}/ took ${took} ms`)
     }
   }), { numRuns: 3000 })

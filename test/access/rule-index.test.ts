@@ -4,7 +4,7 @@ import t from 'tap'
 
 import { compileMatcher } from '../../src/access/matcher.js'
 import { indexRules } from '../../src/access/rule-index.js'
-import { accessRequest, rule, ruleSet } from './requests.js'
+import { accessRequest } from './requests.js'
 
 const hosts = ['h', 'h:8080', 'other.example', '<[a-z]+>', '<(h|other)(.example)?>', '<.*>', 'h<(:8080)?>']
 const paths = ['', '/', '/a', '/a/<.*>', '/a<(/.*)?>', '/<[a-z]+>/b', '/<a|b>/c', '/<(?!a).*>', '/ab', '/abc', '<.*>', '/<.*>/<.*>', '/%61', '/<(a|ab|abc)>x']
@@ -20,12 +20,12 @@ const urls = fc.tuple(
 t.test('what the index finds is what a scan of all rules finds', async t => {
   let matches = 0
   fc.assert(fc.property(fc.array(patterns, { maxLength: 30 }), fc.array(urls, { minLength: 1, maxLength: 20 }), (given, targets) => {
-    const entries = given.map((pattern, at) => ({ at, pattern, matcher: compileMatcher(pattern, 'regexp'), methods: new Set([at % 3 === 0 ? 'PUT' : 'GET']) }))
-    const find = indexRules(entries)
+    const indexed = given.map((pattern, at) => ({ at, pattern, matcher: compileMatcher(pattern, 'regexp'), methods: new Set([at % 3 === 0 ? 'PUT' : 'GET']) }))
+    const find = indexRules(indexed)
     for (const target of targets) {
       const { url, path } = accessRequest('GET', target)
       const found = find({ method: 'get', url, path }).map(({ at }) => at).sort((a, b) => a - b)
-      const scanned = entries.filter(({ matcher, methods }) => methods.has('GET') && matcher.test(url)).map(({ at }) => at)
+      const scanned = indexed.filter(({ matcher, methods }) => methods.has('GET') && matcher.test(url)).map(({ at }) => at)
       matches += scanned.length
       if (JSON.stringify(found) !== JSON.stringify(scanned)) throw new Error(`${url}: found ${found.join()}, scanned ${scanned.join()} of ${given.join(' ')}`)
     }
@@ -33,15 +33,17 @@ t.test('what the index finds is what a scan of all rules finds', async t => {
   t.ok(matches > 100, `${matches} matches`)
 })
 
+let looked = 0
+const entries = Array.from({ length: 10_000 }, (_, at) => {
+  const matcher = compileMatcher(at % 2 === 0 ? `http://h/service${at}/<.*>` : `<https?>://<[a-z]+>/service${at}/<.*>`, 'regexp')
+  const test = (url: string): boolean => {
+    looked++
+    return matcher.test(url)
+  }
+  return { at, methods: new Set(['GET']), matcher: { ...matcher, test } }
+})
+
 t.test('of 10,000 rules only those are looked at that begin like the URL', async t => {
-  let looked = 0
-  const entries = Array.from({ length: 10_000 }, (_, at) => {
-    const matcher = compileMatcher(at % 2 === 0 ? `http://h/service${at}/<.*>` : `<https?>://<[a-z]+>/service${at}/<.*>`, 'regexp')
-    return { at, methods: new Set(['GET']), matcher: { ...matcher, test: (url: string) => {
-      looked++
-      return matcher.test(url)
-    } } }
-  })
   const find = indexRules(entries)
   for (const at of [0, 5, 1234, 9999]) {
     looked = 0
@@ -50,14 +52,13 @@ t.test('of 10,000 rules only those are looked at that begin like the URL', async
   }
 })
 
-t.test('a set of 10,000 rules answers about as fast as one of 10', async t => {
-  const setOf = (count: number): ReturnType<typeof ruleSet> => ruleSet(Array.from({ length: count }, (_, at) => rule(`http://h/service${at}/<[^/]+>`)))
-  const few = setOf(10)
-  const many = setOf(10_000)
-  const time = (rules: typeof few): number => {
+t.test('10,000 rules answer about as fast as 10', async t => {
+  const few = indexRules(entries.slice(0, 10))
+  const many = indexRules(entries)
+  const time = (find: typeof few): number => {
     const request = accessRequest('GET', 'http://h/service7/item')
     const begin = process.hrtime.bigint()
-    for (let round = 0; round < 20_000; round++) rules.match(request)
+    for (let round = 0; round < 20_000; round++) find(request)
     return Number(process.hrtime.bigint() - begin)
   }
   const ratios = Array.from({ length: 7 }, () => time(many) / time(few)).sort((a, b) => a - b)
