@@ -7,6 +7,7 @@ import { pipeline } from 'node:stream'
 import type { AuthenticationSession, Decision, Upstream } from '../access/pipeline.js'
 import { GatewayError } from '../errors.js'
 import type { AccessRequest } from '../http/access-request.js'
+import { createOriginList } from '../http/origins.js'
 import { createUpgradeResponse } from '../http/upgrade-request.js'
 import { upstreamFields } from './headers.js'
 import { clientFields } from './response-headers.js'
@@ -20,7 +21,7 @@ export interface UpgraderOptions {
   readonly timeout: { readonly connect: number, readonly response: number }
   /** Names of the cookies that are the gateway's own. */
   readonly ownCookies: readonly string[]
-  /** Origins besides the requested host's own whose pages may open WebSockets, as browsers write them. */
+  /** Origins besides the requested host's own whose pages may open WebSockets. `*` is none: handshakes carry cookies. */
   readonly allowedOrigins: readonly string[]
 }
 
@@ -38,6 +39,7 @@ export interface Upgrader {
 
 export function createUpgrader(options: UpgraderOptions): Upgrader {
   const tunnels = new Map<() => void, AuthenticationSession>()
+  const isAllowedOrigin = createOriginList(options.allowedOrigins.filter(origin => origin !== '*'))
   let closed = false
 
   function closeTunnels(predicate: (session: AuthenticationSession) => boolean): number {
@@ -57,7 +59,7 @@ export function createUpgrader(options: UpgraderOptions): Upgrader {
       if (closed) throw new GatewayError('overloaded', { reason: 'the gateway is shutting down' })
       if (upstream === undefined) throw new GatewayError('not_found', { detail: `rule ${decision.rule.id} has no upstream` })
       checkHandshake(req)
-      checkOrigin(request, options.allowedOrigins)
+      checkOrigin(request, isAllowedOrigin)
 
       const fields = [...upstreamFields(request, decision, options.ownCookies), 'connection', 'Upgrade', 'upgrade', 'websocket']
       const answer = await handshake(upstream, upstreamPath(upstream, request.path) + request.query, fields, socket, options.timeout)

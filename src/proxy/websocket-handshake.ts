@@ -6,6 +6,7 @@ import { GatewayError } from '../errors.js'
 import type { AccessRequest } from '../http/access-request.js'
 import { hasBody } from '../http/framing.js'
 import { readHost } from '../http/host.js'
+import type { OriginList } from '../http/origins.js'
 
 /** Throws `bad_request` or `upgrade_required` for a handshake that no two servers would take the same way. */
 export function checkHandshake(req: IncomingMessage): void {
@@ -21,9 +22,9 @@ export function checkHandshake(req: IncomingMessage): void {
  * Browsers send cookies along whatever page opens the socket (cross-site WebSocket hijacking), so `Origin`, where there is one,
  * must be the host that was asked, or listed. Throws `forbidden`.
  */
-export function checkOrigin({ headers, host, scheme }: AccessRequest, allowed: readonly string[]): void {
+export function checkOrigin({ headers, host, scheme }: AccessRequest, isAllowed: OriginList): void {
   const { origin } = headers
-  if (origin === undefined || allowed.includes(origin)) return
+  if (origin === undefined || isAllowed(origin)) return
 
   const [, said, authority] = /^(https?):\/\/([^/]+)$/i.exec(origin) ?? []
   // Whoever ends TLS in front of us may not say so; the scheme decides nothing but which port goes without saying.

@@ -56,7 +56,7 @@ export async function start(options: ProxyOptions = {}): Promise<Proxy> {
   })
   const upgrader = createUpgrader({
     timeout: { connect: options.connect ?? 1000, response: options.response ?? 5000 },
-    ownCookies: ['ory_kratos_session', 'ory_kratos_csrf'], allowedOrigins: ['https://friend.test'],
+    ownCookies: ['ory_kratos_session', 'ory_kratos_csrf'], allowedOrigins: ['https://friend.test', 'https://*.friends.test', '*'],
   })
   const upstream: Upstream = {
     origin: recorder.origin, basePath: '', preserveHost: false, keepAlive: true, bodyOnSafeMethods: false, ...options.upstream,

@@ -94,7 +94,7 @@ t.test('W2 one X-User, ours', async t => {
 t.test('W3 a page of another host opens nothing', async t => {
   const table: readonly (readonly [origin: string, status: number, host?: string])[] = [
     ['https://evil.test', 403], ['null', 403], ['https://app.test.evil.test', 403], ['https://app.test:8443', 403], ['https://app.test/x', 403], ['app.test', 403],
-    ['http://app.test', 101], ['https://app.test', 101], ['https://friend.test', 101], ['', 101], ['https://APP.test', 101], ['https://app.test', 101, 'app.test:443'],
+    ['http://app.test', 101], ['https://app.test', 101], ['https://friend.test', 101], ['https://a.friends.test', 101], ['https://a.b.friends.test', 403], ['', 101], ['https://APP.test', 101], ['https://app.test', 101, 'app.test:443'],
     ['http://app.test:4455', 101, 'app.test:4455'], ['http://app.test', 403, 'app.test:4455'],
   ]
   for (const [origin, status, host = 'app.test'] of table) {
