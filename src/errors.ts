@@ -23,6 +23,7 @@ const errors = {
   upstream_unreachable: [502, 'The upstream service can not be reached'],
   upstream_invalid: [502, 'The upstream service sent an invalid response'],
   store_unavailable: [503, 'The service is temporarily unavailable, please try again later'],
+  service_unavailable: [503, 'The upstream service is not available'],
   overloaded: [503, 'The service is busy, please try again later'],
   upstream_timeout: [504, 'The upstream service is timing out'],
 } as const satisfies Record<string, readonly [status: number, message: string]>

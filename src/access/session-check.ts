@@ -49,7 +49,7 @@ export function createSessionCheck(
   const additional = Object.entries(options.additional_headers)
     .map(([name, value]) => [settableName(name, ['additional_headers', name]), value] as const)
   const timeoutMs = durationMs(options.timeout)
-  const unreachable = options.on_unreachable === 'unavailable' ? 'store_unavailable' : 'forbidden'
+  const unreachable = options.on_unreachable === 'unavailable' ? 'service_unavailable' : 'forbidden'
   const read = answerReader(options)
 
   return async request => {

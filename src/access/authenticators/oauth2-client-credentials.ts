@@ -47,7 +47,7 @@ export const oauth2ClientCredentials: Handler<Authenticate> = {
     }
 
     async function accept(credentials: ClientCredentials): Promise<number | undefined> {
-      const answer = await answerOr('store_unavailable', requestToken(credentials, fetchBounded))
+      const answer = await answerOr('service_unavailable', requestToken(credentials, fetchBounded))
       refuseRateLimited(answer)
       refuseFailed(answer, tokenUrl)
       return readIssuedToken(answer).lifespanMs
@@ -72,7 +72,7 @@ function formDecoded(text: string): string {
 }
 
 const failures: ReadonlyMap<number, ErrorCode> = new Map([
-  [404, 'not_found'], [500, 'internal_error'], [503, 'store_unavailable'], [504, 'upstream_timeout'],
+  [404, 'not_found'], [500, 'internal_error'], [503, 'service_unavailable'], [504, 'upstream_timeout'],
 ])
 
 function refuseFailed({ status }: OutgoingAnswer, tokenUrl: string): void {

@@ -7,8 +7,6 @@ import { maxText } from './limits.js'
 import { parse } from './parser.js'
 import { isMap, type Value } from './values.js'
 
-export { TemplateError } from './template-error.js'
-
 /** A compiled template. Throws `GatewayError` `internal_error` when it makes no sense for this session; the detail is for the log. */
 export type Render = (session: AuthenticationSession) => string
 

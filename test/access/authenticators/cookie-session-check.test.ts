@@ -148,7 +148,7 @@ t.test('O10 a store that fails lets nobody pass, and does so in time', async tes
     const service = await startService(test, answer)
     const code = name === 'redirects' || name === 'answers 500' ? 'unauthorized' : 'forbidden'
     await test.rejects(check(test, service, { timeout: '200ms' }), { code }, name)
-    if (code === 'forbidden') await test.rejects(check(test, service, { timeout: '200ms', on_unreachable: 'unavailable' }), { code: 'store_unavailable' }, name)
+    if (code === 'forbidden') await test.rejects(check(test, service, { timeout: '200ms', on_unreachable: 'unavailable' }), { code: 'service_unavailable' }, name)
   }
   await test.rejects(check(test, { url: await deadOrigin(test) } as Service, {}), { code: 'forbidden' })
 })

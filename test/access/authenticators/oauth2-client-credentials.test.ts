@@ -37,12 +37,12 @@ t.test('7.10 accepted credentials make the client the subject', async test => {
 t.test('7.10 how the server\'s refusals are handed on', async test => {
   const rows: readonly (readonly [status: number, code: string])[] = [
     [401, 'unauthorized'], [403, 'unauthorized'], [400, 'unauthorized'], [302, 'unauthorized'], [204, 'unauthorized'], [502, 'unauthorized'],
-    [404, 'not_found'], [429, 'too_many_requests'], [500, 'internal_error'], [503, 'store_unavailable'], [504, 'upstream_timeout'],
+    [404, 'not_found'], [429, 'too_many_requests'], [500, 'internal_error'], [503, 'service_unavailable'], [504, 'upstream_timeout'],
   ]
   for (const [status, code] of rows) {
     await test.rejects(make(test, await startService(test, { status, headers: { 'Retry-After': '1' } }))(basic('id:secret')), { code }, String(status))
   }
-  await test.rejects(make(test, { url: await deadOrigin(test) })(basic('id:secret')), { code: 'store_unavailable' })
+  await test.rejects(make(test, { url: await deadOrigin(test) })(basic('id:secret')), { code: 'service_unavailable' })
   await test.rejects(make(test, await startService(test, issued))(basic('id:%zz')), { code: 'unauthorized' })
 })
 
