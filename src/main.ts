@@ -2,6 +2,7 @@
 /** The command line: finds the command, runs it, turns a failure into a sentence and an exit code. */
 import { health } from './cli/health.js'
 import { identities } from './cli/identities.js'
+import { rules } from './cli/rules.js'
 import { serve } from './cli/serve.js'
 import { UsageError } from './cli/usage-error.js'
 import { validate } from './cli/validate.js'
@@ -15,6 +16,7 @@ type Command = (args: readonly string[]) => Promise<number> | number
 const commands: Readonly<Record<string, Command>> = {
   serve,
   validate,
+  rules,
   identities,
   health,
   docs: documents,
@@ -32,6 +34,9 @@ const usage = `oathgate ${version}: an identity-aware reverse proxy with registr
 
   oathgate serve [-c FILE]...            run the gateway
   oathgate validate [-c FILE]...         check configuration, identity schemas and access rules
+  oathgate rules list                    access rules in the files  [--json]
+  oathgate rules explain METHOD URL      why a request would pass or not, and what the upstream would get
+                                         [-H 'Name: value']... [--traits JSON] [--json]
   oathgate identities list               people, oldest first  [--limit N] [--offset N] [--json]
   oathgate identities get ID
   oathgate identities create [FILE]      from {"traits": {...}}; without FILE from standard input

@@ -8,7 +8,9 @@ const src = resolve(import.meta.dirname, '../src')
 /** A folder (or file) of `src/`, and the ones it may import; `x:types` for types alone. */
 const table: Readonly<Record<string, readonly string[]>> = {
   'main.ts': ['cli', 'config', 'version.ts'],
-  'cli': ['access', 'config', 'identity', 'log.ts', 'runtime.ts', 'selfservice', 'start.ts', 'store', 'version.ts'],
+  'cli': [
+    'access', 'config', 'http', 'identity', 'log.ts', 'proxy', 'runtime.ts', 'selfservice', 'session', 'start.ts', 'store', 'version.ts',
+  ],
   'start.ts': [
     'access', 'config', 'gateway.ts', 'http', 'identity', 'log.ts', 'proxy', 'selfservice', 'session', 'store', 'version.ts',
   ],

@@ -1,9 +1,8 @@
 /** Why a request is let through or not: the decision itself, watched while it is made. */
-import type { GatewayError} from '../errors.js';
-import { type Answer, type ErrorCode, toGatewayError } from '../errors.js'
+import { type Answer, type ErrorCode, type GatewayError, toGatewayError } from '../errors.js'
 import type { AccessRequest } from '../http/access-request.js'
 import { decide } from './decide.js'
-import type { AccessRule, AuthenticationSession } from './pipeline.js'
+import type { AccessRule, AuthenticationSession, Decision } from './pipeline.js'
 import type { Consideration, RuleSet } from './rules.js'
 
 /** What one handler did. */
@@ -38,6 +37,8 @@ export interface Explanation {
   readonly steps: readonly Step[]
   /** Present when the request may pass: where it goes, and what the upstream is told. */
   readonly forward?: { readonly upstream: string | undefined, readonly subject: string, readonly header: Readonly<Record<string, string>> }
+  /** Present with `forward`: what the forwarder would be given. */
+  readonly decision?: Decision
   /** Present when it may not: what is wrong, and what the client gets. */
   readonly refusal?: Failure & { readonly answer: Answer }
 }
@@ -59,8 +60,9 @@ export async function explain(request: AccessRequest, rules: RuleSet): Promise<E
   }
 
   try {
-    const { rule, session } = await decide(request, watched)
-    return { ...base, ...met(trace), forward: { upstream: rule.upstream && rule.upstream.origin + rule.upstream.basePath, subject: session.subject, header: session.header } }
+    const decision = await decide(request, watched)
+    const { rule, session } = decision
+    return { ...base, ...met(trace), decision, forward: { upstream: rule.upstream && rule.upstream.origin + rule.upstream.basePath, subject: session.subject, header: session.header } }
   } catch (thrown) {
     const error = toGatewayError(thrown)
     return { ...base, ...met(trace), refusal: { ...failureOf(error), answer: error.answer?.() ?? rules.answerError(error, request) } }
