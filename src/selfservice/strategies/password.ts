@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto'
 
 import { GatewayError } from '../../errors.js'
-import { submittedText } from '../../http/submission.js'
+import { submittedText, type Submission } from '../../http/submission.js'
 import { canonicalIdentifier } from '../../identity/identifiers.js'
 import type { IdentitySchema } from '../../identity/identity-schema.js'
 import type { Hasher } from '../../identity/password-hash.js'
@@ -31,7 +31,7 @@ export function createPasswordStrategy({ store, schema, policy, hasher }: Passwo
       const values = traitValues(traits)
       const password = submittedText(submission, 'password') ?? ''
       const missing: Problem[] = password === '' ? [{ code: 'password_required', field: 'password' }] : []
-      const all = [...missing, ...problems, ...schema.validate(traits)]
+      const all = [...givenTwice(submission, 'password'), ...missing, ...problems, ...schema.validate(traits)]
       if (all.length > 0) return refused(all, values)
 
       const identifiers = schema.identifiers(traits)
@@ -48,10 +48,10 @@ export function createPasswordStrategy({ store, schema, policy, hasher }: Passwo
       const typed = submittedText(submission, 'identifier') ?? ''
       const password = submittedText(submission, 'password') ?? ''
       const values = typed === '' ? {} : { identifier: typed }
-      const missing: Problem[] = []
-      if (typed === '') missing.push({ code: 'identifier_required', field: 'identifier' })
-      if (password === '') missing.push({ code: 'password_required', field: 'password' })
-      if (missing.length > 0) return refused(missing, values)
+      const problems = [...givenTwice(submission, 'identifier'), ...givenTwice(submission, 'password')]
+      if (typed === '') problems.push({ code: 'identifier_required', field: 'identifier' })
+      if (password === '') problems.push({ code: 'password_required', field: 'password' })
+      if (problems.length > 0) return refused(problems, values)
 
       const recognised = await recognise(typed, password, store, hasher)
       return recognised ?? refused([{ code: 'invalid_credentials' }], values)
@@ -61,6 +61,12 @@ export function createPasswordStrategy({ store, schema, policy, hasher }: Passwo
 
 function refused(problems: readonly Problem[], values: Refused['values'] = {}): Refused {
   return { problems, values }
+}
+
+/** Which of two values is meant nobody can tell, least of all whoever stands between (security J3). */
+function givenTwice(submission: Submission, field: string): Problem[] {
+  const count = submission.kind === 'form' ? submission.pairs.filter(([name]) => name === field).length : 0
+  return count > 1 ? [{ code: 'given_twice', field, params: { property: field } }] : []
 }
 
 function traitValues(traits: JsonObject): { [field: string]: JsonValue } {
