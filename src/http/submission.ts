@@ -18,7 +18,10 @@ export const bodyLimit = 65_536
 /** Most fields of one form (security D5). */
 const fieldLimit = 100
 
-/** Reads the body of self-handled routes into `ctx.request.body`; 413 beyond the limit, 415 for what is compressed (security D4). */
+/**
+ * Reads the body of self-handled routes into `ctx.request.body`; 413 beyond the limit, 415 for what is compressed (security
+ * D4) or not said to be UTF-8, 400 for what is no UTF-8 after all (security J8).
+ */
 export function readBody(): Middleware {
   const read = koaBody({
     json: true, urlencoded: true, text: false, multipart: false, includeUnparsed: true, patchNode: false,
@@ -30,29 +33,34 @@ export function readBody(): Middleware {
     if (encoding !== '' && encoding !== 'identity') {
       throw new GatewayError('unsupported_media_type', { reason: 'A compressed request body is not accepted here.' })
     }
+    const charset = charsetOf(ctx.get('content-type'))
+    if (charset !== undefined && charset !== 'utf-8') {
+      throw new GatewayError('unsupported_media_type', { reason: `Text is accepted in UTF-8, not in ${charset}.` })
+    }
+    // The parser counts with 32 bits.
+    if (Number(ctx.get('content-length')) > bodyLimit) throw tooLarge()
     inviteBody(ctx.req, ctx.res)
-    await read(ctx, next)
+    await read(ctx, async () => {
+      // What the decoder puts in place of bytes that are none would make different passwords the same.
+      if (rawBodyOf(ctx)?.includes('\ufffd') === true) throw new GatewayError('bad_request', { reason: 'The request body is not valid UTF-8.' })
+      await next()
+    })
   }
 }
 
 /** The submit in a body that `readBody` has read. Throws `bad_request` for more fields than any form has. */
 export function readSubmission(ctx: Context): Submission {
   const contentType = ctx.get('content-type')
-  const [mediaType = '', ...params] = contentType.split(';').map(part => part.trim().toLowerCase())
-  const charset = params.find(param => param.startsWith('charset='))?.slice('charset='.length).replaceAll('"', '')
-  if (charset !== undefined && charset !== 'utf-8') {
-    throw new GatewayError('unsupported_media_type', { reason: `Text is accepted in UTF-8, not in ${charset}.` })
-  }
-
-  const text = (ctx.request as { rawBody?: unknown }).rawBody
-  if (typeof text !== 'string' && !ctx.request.length && ctx.get('transfer-encoding') === '') {
+  const text = rawBodyOf(ctx)
+  if (text === undefined && !ctx.request.length && ctx.get('transfer-encoding') === '') {
     return { kind: 'unreadable', problem: { code: 'body_empty' } }
   }
-  if (typeof text !== 'string') {
+  if (text === undefined) {
     return { kind: 'unreadable', problem: { code: 'body_content_type', params: { contentType } } }
   }
   if (text.trim() === '') return { kind: 'unreadable', problem: { code: 'body_empty' } }
 
+  const mediaType = contentType.split(';')[0]?.trim().toLowerCase()
   if (mediaType === 'application/json') {
     const document: unknown = JSON.parse(text)
     if (typeof document === 'object' && document !== null && !Array.isArray(document)) {
@@ -70,6 +78,17 @@ export function submittedText(submission: Submission, name: string): string | un
   if (submission.kind === 'form') return submission.pairs.find(([field]) => field === name)?.[1]
   const value = Object.hasOwn(submission.document, name) ? submission.document[name] : undefined
   return typeof value === 'string' ? value : undefined
+}
+
+function charsetOf(contentType: string): string | undefined {
+  const params = contentType.split(';').slice(1).map(part => part.trim().toLowerCase())
+  return params.find(param => param.startsWith('charset='))?.slice('charset='.length).replaceAll('"', '')
+}
+
+/** The text that was read, for the types that are read at all. */
+function rawBodyOf(ctx: Context): string | undefined {
+  const { rawBody } = ctx.request as { rawBody?: unknown }
+  return typeof rawBody === 'string' ? rawBody : undefined
 }
 
 function decodeForm(text: string): Submission {
@@ -105,9 +124,11 @@ function decode(text: string): string {
 }
 
 function unreadable(thrown: Error & { status?: number }): GatewayError {
-  if (thrown.status === 413) {
-    return new GatewayError('payload_too_large', { reason: `The body may have at most ${bodyLimit} bytes.` })
-  }
+  if (thrown.status === 413) return tooLarge()
   // The parser's own message can quote the body, and with it a password.
   return new GatewayError('bad_request', { reason: 'The request body is not valid JSON or not a valid form.' })
+}
+
+function tooLarge(): GatewayError {
+  return new GatewayError('payload_too_large', { reason: `The body may have at most ${bodyLimit} bytes.` })
 }
