@@ -142,8 +142,7 @@ export function selfServiceRoutes(service: SelfService): Middleware {
   const { host, pathname } = new URL(service.urls.public)
   const router = new Router({ prefix: pathname === '/' ? '' : pathname })
   for (const route of routes) {
-    const handlers = route.method === 'post' ? [readBody(), answerRoute(route, service)] : [answerRoute(route, service)]
-    router[route.method]([...route.paths], ...(route.errors === 'page' ? [refuseHead] : []), ...handlers)
+    router[route.method]([...route.paths], ...(route.errors === 'page' ? [refuseHead] : []), answerRoute(route, service))
   }
   const dispatch = router.routes()
 
@@ -169,7 +168,7 @@ function answerRoute(route: Route, service: SelfService): (ctx: Context & { para
   return async ctx => {
     const visit = readVisit(stateOf(ctx).request as AccessRequest, service.cookies.sessionName)
     try {
-      const submission = route.method === 'post' ? readSubmission(ctx) : nothing
+      const submission = route.method === 'post' ? await receive(ctx) : nothing
       protect(route.protection, visit, submission, ctx.params['request'] ?? visit.query.get('request'), service)
       writeReply(ctx, await route.answer(visit, service, submission, ctx.params))
     } catch (thrown) {
@@ -179,6 +178,13 @@ function answerRoute(route: Route, service: SelfService): (ctx: Context & { para
       writeReply(ctx, await showError(error, visit, service))
     }
   }
+}
+
+const read = readBody()
+
+async function receive(ctx: Context): Promise<Submission> {
+  await read(ctx, async () => undefined)
+  return readSubmission(ctx)
 }
 
 const nothing: Submission = { kind: 'unreadable', problem: { code: 'body_empty' } }
