@@ -17,7 +17,7 @@ export interface Page {
 export interface SendOptions {
   readonly method?: string
   readonly headers?: Record<string, string>
-  readonly body?: string
+  readonly body?: string | Buffer
 }
 
 export interface Visitor {
