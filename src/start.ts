@@ -10,7 +10,7 @@ import { ConfigError } from './config/config-error.js'
 import type { LoadedConfig } from './config/load.js'
 import type { Config } from './config/schema.js'
 import { sessionSecrets } from './config/secrets.js'
-import { adminApp, publicApp, upgradeHandler, type PublicParts } from './gateway.js'
+import { adminApp, publicHandler, upgradeHandler, type PublicParts } from './gateway.js'
 import { createAccessRequestReader } from './http/access-request.js'
 import { csrfCookieName } from './http/csrf.js'
 import { listen, type Listener } from './http/listener.js'
@@ -170,7 +170,7 @@ function forwarderOptions(config: Config): Parameters<typeof createForwarder>[0]
 }
 
 /** What no upstream sees or sets. */
-function ownCookies(config: Config): readonly string[] {
+export function ownCookies(config: Config): readonly string[] {
   return [config.session.cookie.name, csrfCookieName, deviceCookieName]
 }
 
@@ -190,11 +190,10 @@ function requestReader(config: Config): PublicParts['readRequest'] {
 
 function publicServer(config: Config, parts: PublicParts): Server {
   const { timeout, limits } = config.serve.public
-  const handle = publicApp(parts).callback()
   return createPublicServer({
     timeout: { read: durationMs(timeout.read), write: durationMs(timeout.write), idle: durationMs(timeout.idle) },
     limits: { headerBytes: limits.header_bytes, connections: limits.connections },
-    onRequest: (req, res) => { void handle(req, res) },
+    onRequest: publicHandler(parts),
     onUpgrade: upgradeHandler(parts),
   })
 }
