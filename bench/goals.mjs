@@ -21,5 +21,13 @@ export const goals = [
   { id: 'flood-p99', what: 'p99 of proxied requests while sign-ups flood, of idle p99', bound: { atMost: 2 }, limit: '1' },
   { id: 'sign-ups', what: 'sign-ups per second, of what argon2 alone allows on the same cores', bound: { atLeast: 0.85 }, limit: '1' },
   { id: 'memory', what: 'resident memory after 1M requests, of after 200k', bound: { atMost: 1.05 }, limit: '1' },
+  { id: 'plain-logged', what: 'plain proxied GET, small, a log line per request, req/s of nginx with its access log', bound: { atLeast: 0.45 }, limit: '-' },
   { id: 'two-processes', what: 'two processes on two cores over one Redis, req/s of one', bound: { atLeast: 1.8 }, limit: '2' },
+]
+
+/** For `--only steps`: ratios to another checkout, which no change may make worse. @type {readonly Goal[]} */
+export const steps = [
+  { id: 'step-small', what: 'plain proxied GET, small, req/s of --against', bound: { atLeast: 1 }, limit: '-' },
+  { id: 'step-large', what: 'plain proxied GET, 64 KiB, req/s of --against', bound: { atLeast: 1 }, limit: '-' },
+  { id: 'step-session', what: 'GET with a valid session, req/s of --against', bound: { atLeast: 1 }, limit: '-' },
 ]

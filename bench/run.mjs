@@ -5,7 +5,7 @@ import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 
 import { buildGateway, gatewayBuilt } from '../demo/prepare.mjs'
-import { goals } from './goals.mjs'
+import { goals, steps } from './goals.mjs'
 import { cacheFolder, chooseCores, chooseNode, describeMachine, findProgram } from './machine.mjs'
 import { smallAnswer, startNginxUpstream } from './peers/nginx.mjs'
 import { startRedis } from './peers/redis.mjs'
@@ -59,7 +59,7 @@ async function run() {
   const { rounds, seconds, series } = bench
   const results = { at: new Date().toISOString(), machine, settings: { rounds, seconds }, missing: Object.fromEntries(bench.missing), outcomes, series }
   writeFileSync(values.json, `${JSON.stringify(results, undefined, 1)}\n`)
-  console.log(`\n${reportText(results, goals, earlier)}\n\nFigures: ${values.json}`)
+  console.log(`\n${reportText(results, [...goals, ...steps], earlier)}\n\nFigures: ${values.json}`)
   process.exit()
 }
 
@@ -67,7 +67,7 @@ function chosenScenarios() {
   const names = values.only?.split(',')
   const unknown = names?.filter(name => !scenarios.some(scenario => scenario.name === name)) ?? []
   if (unknown.length > 0) throw new Error(`--only does not know ${unknown.join(', ')}\n${usage}`)
-  return scenarios.filter(({ name, long = false }) => names?.includes(name) ?? (!long || values.long))
+  return scenarios.filter(({ name, long = false }) => names?.includes(name) ?? (!long || (values.long && name !== 'steps')))
 }
 
 /** @param {string} folder @returns {Promise<import('./bench.mjs').Bench>} */

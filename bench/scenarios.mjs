@@ -36,6 +36,7 @@ export const scenarios = [
   { name: 'latency', goals: ['latency-p50', 'latency-p99'], measure: measureLatency },
   { name: 'sign-ups', goals: ['flood-p99', 'sign-ups'], measure: measureSignUps },
   { name: 'two-processes', goals: ['two-processes'], measure: measureTwoProcesses },
+  { name: 'steps', goals: [], long: true, measure: measureSteps },
   { name: 'memory', goals: ['memory'], long: true, measure: measureMemory },
 ]
 
@@ -169,6 +170,26 @@ async function measureTwoProcesses(bench) {
   })
   await stopAll([first, second])
   return { 'two-processes': rateRatio(runs, 'two processes', 'one process') ?? 'no runs' }
+}
+
+/**
+ * This gateway and the one of `--against`, and nothing else: for judging one change.
+ * @param {Bench} bench @returns {Promise<Outcomes>}
+ */
+async function measureSteps(bench) {
+  if (bench.against === undefined) throw new Error('steps need --against FOLDER')
+  const proxies = await gateways(bench, { logging: true })
+  const [own] = proxies
+  const headers = own === undefined || bench.redisPort === undefined ? {} : { ...browserHeaders, Cookie: await signUp(own) }
+  const outcomes = {
+    'step-small': await interleave(bench, 'plain, small', aimed(proxies, '/plain/small'), saturate(bench)),
+    'step-large': await interleave(bench, 'plain, 64 KiB', aimed(proxies, '/plain/64k'), saturate(bench)),
+    ...bench.redisPort === undefined ? {} : {
+      'step-session': await interleave(bench, 'session', aimed(proxies, '/private/small', headers), saturate(bench)),
+    },
+  }
+  await stopAll(proxies)
+  return Object.fromEntries(Object.entries(outcomes).map(([id, runs]) => [id, rateRatio(runs, ours, before) ?? 'no runs']))
 }
 
 /** @param {Bench} bench @returns {Promise<Outcomes>} */

@@ -1,35 +1,41 @@
 /** One line per request: who asked what, which rule it met, what came of it. Never a query value, a cookie or a body (security K4). */
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Middleware } from 'koa'
 
 import type { GatewayError } from './errors.js'
-import { stateOf } from './http/exchange.js'
+import { stateOf, type ExchangeState } from './http/exchange.js'
 import type { Log } from './log.js'
 
-/** Writes the line when the response is done or broken off; server-side failures are written as errors, with their cause. */
+/** Logs every request of a Koa app. */
 export function logRequests(log: Log): Middleware {
   return (ctx, next) => {
-    const startedAt = performance.now()
-    ctx.res.once('close', () => {
-      const { request, failure, ruleId, subject } = stateOf(ctx)
-      const { res } = ctx
-      const line = {
-        request_id: request?.requestId,
-        method: ctx.method,
-        host: request?.host,
-        path: request?.path,
-        client: request?.clientAddress ?? ctx.req.socket.remoteAddress,
-        rule_id: ruleId,
-        subject: subject === '' ? undefined : subject,
-        // 499: the client went away before its answer was complete.
-        status: res.writableFinished ? res.statusCode : 499,
-        duration_ms: Math.round((performance.now() - startedAt) * 10) / 10,
-        ...failureFields(failure),
-      }
-      if (failure !== undefined && failure.status >= 500) log.error(line, 'request failed')
-      else log.info(line, 'request')
-    })
+    logExchange(log, ctx.req, ctx.res, stateOf(ctx))
     return next()
   }
+}
+
+/** Writes the line when the response is done or broken off; server-side failures are written as errors, with their cause. */
+export function logExchange(log: Log, req: IncomingMessage, res: ServerResponse, exchange: ExchangeState): void {
+  const startedAt = performance.now()
+  res.once('close', () => {
+    const { request, failure, ruleId, subject } = exchange
+    const level = failure !== undefined && failure.status >= 500 ? 'error' : 'info'
+    if (!log.isLevelEnabled(level)) return
+
+    log[level]({
+      request_id: request?.requestId,
+      method: req.method,
+      host: request?.host,
+      path: request?.path,
+      client: request?.clientAddress ?? req.socket.remoteAddress,
+      rule_id: ruleId,
+      subject: subject === '' ? undefined : subject,
+      // 499: the client went away before its answer was complete.
+      status: res.writableFinished ? res.statusCode : 499,
+      duration_ms: Math.round((performance.now() - startedAt) * 10) / 10,
+      ...failureFields(failure),
+    }, level === 'error' ? 'request failed' : 'request')
+  })
 }
 
 function failureFields(failure: GatewayError | undefined): object {

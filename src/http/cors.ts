@@ -1,14 +1,15 @@
 /** Cross-origin requests of scripts (`serve.public.cors`): preflights are answered here and reach no rule and no upstream. */
-import type { Middleware } from 'koa'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 
 import type { Config } from '../config/schema.js'
 import { createOriginList } from './origins.js'
 
 /**
  * Only listed origins get any CORS header; `null` and unlisted ones are answered as if they had not asked (security C10).
- * `*` allows every origin, but never with credentials: such a configuration is refused when it is loaded.
+ * `*` allows every origin, but never with credentials: such a configuration is refused when it is loaded. The function made
+ * answers preflights, which it tells; to other requests' answers it adds what scripts need.
  */
-export function answerCors(cors: Config['serve']['public']['cors']): Middleware {
+export function createCors(cors: Config['serve']['public']['cors']): (req: IncomingMessage, res: ServerResponse) => boolean {
   const everyOrigin = cors.allowed_origins.includes('*')
   const isListed = createOriginList(cors.allowed_origins.filter(origin => origin !== '*'))
   const preflight = {
@@ -17,22 +18,21 @@ export function answerCors(cors: Config['serve']['public']['cors']): Middleware 
     ...(cors.max_age === 0 ? {} : { 'Access-Control-Max-Age': String(cors.max_age) }),
   }
 
-  return async (ctx, next) => {
-    const { origin } = ctx.req.headers
-    if (!cors.enabled || origin === undefined) return next()
+  return (req, res) => {
+    const { origin } = req.headers
+    if (!cors.enabled || origin === undefined) return false
 
-    ctx.vary('Origin')
+    res.setHeader('Vary', 'Origin')
     const allowed = everyOrigin || isListed(origin)
     if (allowed) {
-      ctx.set('Access-Control-Allow-Origin', everyOrigin ? '*' : origin)
-      if (cors.allow_credentials) ctx.set('Access-Control-Allow-Credentials', 'true')
+      res.setHeader('Access-Control-Allow-Origin', everyOrigin ? '*' : origin)
+      if (cors.allow_credentials) res.setHeader('Access-Control-Allow-Credentials', 'true')
     }
-    if (ctx.method === 'OPTIONS' && ctx.get('access-control-request-method') !== '') {
-      if (allowed) ctx.set(preflight)
-      ctx.status = 204
-      return
+    if (req.method === 'OPTIONS' && (req.headers['access-control-request-method'] ?? '') !== '') {
+      res.writeHead(204, allowed ? preflight : {}).end()
+      return true
     }
-    if (allowed) ctx.set('Access-Control-Expose-Headers', cors.exposed_headers.join(', '))
-    return next()
+    if (allowed) res.setHeader('Access-Control-Expose-Headers', cors.exposed_headers.join(', '))
+    return false
   }
 }

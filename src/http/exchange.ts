@@ -1,4 +1,4 @@
-/** What the middleware of both listeners pass on in `ctx.state`. */
+/** What is found out about a request on its way; in Koa apps it is `ctx.state`. */
 import type { Context } from 'koa'
 
 import type { GatewayError } from '../errors.js'
@@ -15,7 +15,7 @@ export interface ExchangeState {
   subject?: string
 }
 
-/** The state of an exchange, typed. */
+/** The state of an exchange in a Koa app, typed. */
 export function stateOf(ctx: Context): ExchangeState {
   return ctx.state as ExchangeState
 }

@@ -134,25 +134,26 @@ const routes: readonly Route[] = [
   },
 ]
 
-/**
- * Middleware for everything below the path of `urls.self.public` on the host of that URL; other requests pass through.
- * Expects `ctx.state.request`.
- */
+/** Tells whether a request is for self-service: below the path of `urls.self.public`, on the host of that URL. */
+export function createSelfServiceScope({ urls }: Pick<SelfService, 'urls'>): (request: AccessRequest) => boolean {
+  const { host, pathname } = new URL(urls.public)
+  return ({ host: requestHost, path }) => (
+    requestHost === host && (pathname === '/' || path === pathname || path.startsWith(`${pathname}/`))
+  )
+}
+
+/** Middleware for the requests that are for self-service. Expects `ctx.state.request`. */
 export function selfServiceRoutes(service: SelfService): Middleware {
-  const { host, pathname } = new URL(service.urls.public)
+  const { pathname } = new URL(service.urls.public)
   const router = new Router({ prefix: pathname === '/' ? '' : pathname })
   for (const route of routes) {
     router[route.method]([...route.paths], ...(route.errors === 'page' ? [refuseHead] : []), answerRoute(route, service))
   }
   const dispatch = router.routes()
 
-  return async (ctx, next) => {
-    const { path, host: requestHost } = stateOf(ctx).request as AccessRequest
-    const isOurs = requestHost === host && (pathname === '/' || path === pathname || path.startsWith(`${pathname}/`))
-    if (!isOurs) return next()
-
+  return async ctx => {
     // What is routed is the path that was checked, not the one that was sent.
-    ctx.path = path
+    ctx.path = (stateOf(ctx).request as AccessRequest).path
     setOwnHeaders(ctx)
     await dispatch(ctx as never, async () => { throw unrouted(ctx) })
   }
