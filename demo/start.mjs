@@ -1,4 +1,4 @@
-/** `npm start`: the gateway with the sample app and the sample API behind it, from a fresh clone to a page to click on. Ctrl-C ends all of it. */
+/** `npm start`: the gateway with the sample app and the sample API behind it and an OpenID provider beside it, from a fresh clone to a page to click on. Ctrl-C ends all of it. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { connect } from 'node:net'
@@ -17,6 +17,7 @@ const services = [
   },
   { name: 'app', command: ['demo/app/server.mjs'], color: 36, ports: [4436], readyUrl: 'http://127.0.0.1:4436/health' },
   { name: 'api', command: ['demo/api/server.mjs'], color: 32, ports: [4437], readyUrl: 'http://127.0.0.1:4437/health' },
+  { name: 'provider', command: ['demo/provider/server.mjs'], color: 33, ports: [4438], readyUrl: 'http://127.0.0.1:4438/health' },
 ]
 const readyWithinMs = 30_000
 const stopWithinMs = 10_000
@@ -83,7 +84,7 @@ function start(service) {
   running.set(service, child)
   for (const stream of [child.stdout, child.stderr]) {
     createInterface({ input: stream }).on('line', line => {
-      console.log(`${paint(service.color, service.name.padEnd(7))} ${paint(2, '│')} ${line}`)
+      console.log(`${paint(service.color, service.name.padEnd(8))} ${paint(2, '│')} ${line}`)
     })
   }
   // `close`, not `exit`: by then all that it had to say has been printed.
@@ -138,7 +139,7 @@ function welcome() {
   console.log(`
 ${paint(1, '  Oathgate is running.')}
 
-  ${link('/auth/registration')} sign up, and land on a dashboard that knows you
+  ${link('/auth/registration')} sign up, with a password or at the demo's OpenID provider
   ${link('/dashboard/reports')} asks you to log in, then brings you back there
   ${link('/api/me')} a JSON API: who does it think you are?
 

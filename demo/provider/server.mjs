@@ -1,7 +1,11 @@
 /** The demo's OpenID provider, in place of the ones where people have accounts. `node demo/provider/server.mjs` starts it. */
-import { createProviderServer } from './provider.mjs'
-
 const { env } = process
+
+// What oidc-provider warns of is meant for those who run one in production.
+const { warn } = console
+console.warn = (/** @type {unknown[]} */ ...words) => String(words[0]).includes('oidc-provider WARNING') || warn(...words)
+const { createProviderServer } = await import('./provider.mjs')
+
 const host = env.HOST ?? '127.0.0.1'
 const port = Number(env.PORT ?? 4438)
 const issuer = env.ISSUER ?? `http://127.0.0.1:${port}`

@@ -1,4 +1,4 @@
-/** What `npm start` starts, for tests: the built gateway with the sample app and API, on free ports and with a store of its own. */
+/** What `npm start` starts, for tests: the built gateway with the sample app, API and OpenID provider, on free ports and with a store of its own. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { cpSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
@@ -19,13 +19,13 @@ export interface Demo {
   readonly adminUrl: string
 }
 
-/** Starts all three with the repository's own `config/` and `rules/`, in which only the ports are others. Ends them with the test. */
+/** Starts all four with the repository's own `config/` and `rules/`, in which only the ports are others. Ends them with the test. */
 export async function startDemo(t: Test): Promise<Demo> {
-  const [gateway, admin, app, api] = await freePorts(4) as [number, number, number, number]
+  const [gateway, admin, app, api, provider] = await freePorts(5) as [number, number, number, number, number]
   const url = `http://127.0.0.1:${gateway}`
   const adminUrl = `http://127.0.0.1:${admin}`
   const folder = t.testdir({})
-  const ports: Readonly<Record<string, number>> = { 4455: gateway, 4434: admin, 4436: app, 4437: api }
+  const ports: Readonly<Record<string, number>> = { 4455: gateway, 4434: admin, 4436: app, 4437: api, 4438: provider }
   for (const name of ['config', 'rules']) copyWithPorts(join(root, name), join(folder, name), ports)
 
   await Promise.all([
@@ -36,6 +36,9 @@ export async function startDemo(t: Test): Promise<Demo> {
       PORT: `${app}`, PUBLIC_URL: `${url}/.ory/kratos/public`, ADMIN_URL: adminUrl,
     }),
     start(t, ['demo/api/server.mjs'], `http://127.0.0.1:${api}/health`, { PORT: `${api}` }),
+    start(t, ['demo/provider/server.mjs'], `http://127.0.0.1:${provider}/health`, {
+      PORT: `${provider}`, REDIRECT_URI: `${url}/.ory/kratos/public/auth/browser/methods/oidc/callback/demo`,
+    }),
   ])
   return { url, adminUrl }
 }

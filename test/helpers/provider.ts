@@ -15,9 +15,9 @@ export interface TestProvider {
 }
 
 /** One that nobody can reach yet: it needs a gateway that runs, which needs to know it. */
-export async function newProvider(id = 'acme'): Promise<TestProvider> {
+export async function newProvider(id = 'acme', host = '127.0.0.1'): Promise<TestProvider> {
   const port = await freePort()
-  const issuer = `http://127.0.0.1:${port}`
+  const issuer = `http://${host}:${port}`
   const [clientId, clientSecret] = ['gateway', 'a secret: with spaces & signs']
   return {
     issuer,

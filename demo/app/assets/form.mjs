@@ -19,7 +19,8 @@ import { autocomplete, capitalised, label, wording } from './labels.mjs'
 const inputTypes = new Set(['text', 'email', 'password', 'number', 'url', 'tel', 'date', 'datetime-local'])
 
 /**
- * All forms of the flow: one for the password, one with a button for each provider.
+ * All forms of the flow: one for the password, one with a button for each provider. Who comes back from a provider that did
+ * not tell everything sees the form for the rest of it alone.
  * @param {FlowDocument} flow
  * @param {FlowKind} kind
  */
@@ -28,14 +29,16 @@ export function forms(flow, kind) {
   const password = flow.methods.password?.config
   const oidc = flow.methods.oidc?.config
   const providers = oidc?.providers ?? []
+  const buttons = providers.map(provider => html`
+    <button type="submit" class="secondary" name="${provider.name}" value="${provider.value}">
+      ${verb} with ${capitalised(String(provider.value))}
+    </button>`)
+  if (oidc && oidc.fields.some(field => !isHidden(field))) return html`<p>One more step:</p>${form(oidc, 'oidc', kind, buttons)}`
 
   return html`
     ${password && form(password, 'password', kind, html`<button type="submit">${verb}</button>`)}
     ${password && providers.length > 0 && html`<p class="or">or</p>`}
-    ${oidc && providers.length > 0 && form(oidc, 'oidc', kind, providers.map(provider => html`
-      <button type="submit" class="secondary" name="${provider.name}" value="${provider.value}">
-        ${verb} with ${capitalised(String(provider.value))}
-      </button>`))}
+    ${oidc && providers.length > 0 && form(oidc, 'oidc', kind, buttons)}
     ${!password && providers.length === 0 && html`<p role="alert" class="alert">There is no method to ${verb.toLowerCase()} with.</p>`}`
 }
 
