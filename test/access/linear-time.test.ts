@@ -14,7 +14,7 @@ const length = 8192
 t.test('D6 no pattern makes a match of 8 KiB slow', async t => {
   const patterns = [
     '<(a+)+>', '<(a|aa)+>b', '<(a*)*>b', '<.*><.*><.*>b', '<.*>/b/<.*>/c/<.*>', '<([a-z]+)*>x', '<(x+x+)+>y', '<(a?){50}a{50}>',
-    '<(?!.*.*.*x).*>', '<(?!(a+)+b).*>y', '<(?!(a|aa)+b)[a/]*>', '<(.*?,){11}>P', '<((?:a|a)*)*>', '<[a/]*[a-c/]*[^x]*>y', '<(\\w+\\s?)*>!',
+    '<(?!.*.*.*x).*>', '<.*>/<(?!(a|b)/)(?!x).*>', '<.*>/<.*>/<(?!(admin|a)(/|$)).*>', '<(?!(a+)+b).*>y', '<(?!(a|aa)+b)[a/]*>', '<(.*?,){11}>P', '<((?:a|a)*)*>', '<[a/]*[a-c/]*[^x]*>y', '<(\\w+\\s?)*>!',
   ]
   const paths = ['a'.repeat(length), 'a/b/c/'.repeat(length / 6), 'x'.repeat(length), `${'a'.repeat(length)}!`, 'a,'.repeat(length / 2)]
 
@@ -105,5 +105,22 @@ t.test('a lookahead that was taken out of its pattern judges as it did inside', 
     const expected = native?.slice(1).map(text => text ?? '')
     return JSON.stringify(found?.slice(0, 2)) === JSON.stringify(expected?.slice(0, 2)) && found?.length === expected?.length
   }), { numRuns: 1000 })
+  t.ok(matched > 50, `${matched} URLs matched`)
+})
+
+t.test('a lookahead that was written out judges as it did', async t => {
+  const bodies = fc.constantFrom('a', 'ab', '(a|b/)', 'a(/|$)', '(a|ab)(/|$)', 'ab?', '[ab]/', 'a.*', 'a/.*$', '$', '(?i)A', 'a$|b', '', 'a|', 'a(b|$)b?', 'b[^/]*')
+  const looks = fc.array(bodies, { minLength: 1, maxLength: 3 }).map(all => all.map(body => `(?!${body})`).join(''))
+  const tails = fc.constantFrom('.*', '.+', '[^/]*', '[ab]+', '.*$', '.*?')
+  const urls = fc.stringMatching(/^[ab/A]{0,6}$/)
+  let matched = 0
+  fc.assert(fc.property(looks, tails, fc.constantFrom('', 'x|', 'b'), urls, (look, tail, before, path) => {
+    const matcher = compileMatcher(`http://<.*>/<${before}${look}${tail}>`, 'regexp')
+    const url = `http://h/${path}`
+    const source = `^http://(.*)/(${before}${look}${tail})$`.replaceAll('(?i)A', '[aA]')
+    const found = matcher.test(url) ? matcher.captures(url) : undefined
+    if (found !== undefined) matched++
+    return JSON.stringify(found) === JSON.stringify(new RegExp(source).exec(url)?.slice(1).map(text => text ?? ''))
+  }), { numRuns: 3000 })
   t.ok(matched > 50, `${matched} URLs matched`)
 })

@@ -97,6 +97,11 @@ t.test('R-1 R-2 a lookahead is judged at its own place when the rest needs anoth
     ['http://h/<(?!.*secret)(?!x).*>', 'http://h/a/secret', undefined],
     ['http://h/<(?!.*secret)(?!x).*>', 'http://h/x', undefined],
     ['http://h/<(?!.*secret)(?!x).*>', 'http://h/public', ['public']],
+    ['https://<.*>.example.com/<(?!(login|signup)).*>', 'https://a.b.example.com/users', ['a.b', 'users', '']],
+    ['https://<.*>.example.com/<(?!(login|signup)).*>', 'https://a.b.example.com/login', undefined],
+    ['<https|http>://<.*>/<(?!api/.*|auth(/|$)).*>', 'http://h:8080/authors', ['http', 'h:8080', 'authors', '']],
+    ['<https|http>://<[^/]+>/<(?!api/.*|auth(/|$)).*>', 'http://h:8080/api/x', undefined],
+    ['<https|http>://<[^/]+>/<(?!api/.*|auth(/|$)).*>', 'http://h:8080/auth', undefined],
   ]
   for (const [pattern, url, captures] of rows) t.same(match(pattern, url), captures, `${pattern} on ${url}`)
 })

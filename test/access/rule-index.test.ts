@@ -10,8 +10,6 @@ const hosts = ['h', 'h:8080', 'other.example', '<[a-z]+>', '<(h|other)(.example)
 const paths = ['', '/', '/a', '/a/<.*>', '/a<(/.*)?>', '/<[a-z]+>/b', '/<a|b>/c', '/<(?!a).*>', '/ab', '/abc', '<.*>', '/<.*>/<.*>', '/%61', '/<(a|ab|abc)>x']
 const patterns = fc.tuple(fc.constantFrom('http', 'https', '<http|https>', '<https?>'), fc.constantFrom(...hosts), fc.constantFrom(...paths))
   .map(([scheme, host, path]) => `${scheme}://${host}${path}`)
-  // a lookahead behind a host that could be anything is refused
-  .filter(pattern => !pattern.includes('<.*>/<(?!') && !pattern.includes('<.*><(?!'))
 const urls = fc.tuple(
   fc.constantFrom('http', 'https'), fc.constantFrom('h', 'h:8080', 'other.example', 'x'),
   fc.array(fc.constantFrom('a', 'b', 'c', 'ab', 'abc', 'abcx', 'ax', ''), { maxLength: 3 }).map(segments => `/${segments.join('/')}`.replace(/\/+/g, '/')),

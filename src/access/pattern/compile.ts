@@ -6,6 +6,7 @@ import { hoistLookaheads } from './lookaheads.js'
 import { isOnePass } from './one-pass.js'
 import { captureOrder, regexpSource } from './source.js'
 import { type Node, PatternError, complement, groupsIn, hasLookahead, nothing, sequence } from './syntax-tree.js'
+import { writeOutLookaheads } from './written-out.js'
 
 /** A compiled pattern. Both functions take time linear in the length of the URL. */
 export interface Compiled {
@@ -21,7 +22,10 @@ export function compile(pattern: Node): Compiled {
   if (whole && others.length === 0 && groupsIn(pattern).length === 0) return literalMatcher(text)
   if (isOnePass(pattern)) return regExpMatcher(pattern)
   if (!hasLookahead(pattern)) return re2Matcher(pattern)
-  return composedMatcher(pattern)
+
+  const written = writeOutLookaheads(pattern)
+  if (hasLookahead(written)) return composedMatcher(written)
+  return isOnePass(written) ? regExpMatcher(written) : re2Matcher(written)
 }
 
 function literalMatcher(text: string): Compiled {

@@ -46,8 +46,8 @@ function hoist(node: Node, progress: Progress): Node {
   return node
 }
 
-/** The groups of a negative lookahead count but never capture. */
-function absentGroups(body: Node): Node {
+/** Groups in the place of those of a negative lookahead: they count but never capture. */
+export function absentGroups(body: Node): Node {
   const never: Node = { kind: 'set', chars: 0n }
   const absent = groupsIn(body).map(({ name }): Node => (
     { kind: 'repeat', body: { kind: 'group', body: never, name }, min: 0, max: 1, lazy: false }
@@ -60,5 +60,5 @@ function isPrefixFree(texts: readonly string[]): boolean {
 }
 
 function refusal(): PatternError {
-  return new PatternError('A lookahead can not be matched in linear time here; it can at the begin of an expression that only literal text precedes')
+  return new PatternError('A lookahead can not be matched in linear time here; write (?!...).* at the end of the pattern, or put it behind literal text')
 }
