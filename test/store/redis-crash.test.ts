@@ -4,6 +4,7 @@
  */
 import t, { type Test } from 'tap'
 
+import { GatewayError } from '../../src/errors.js'
 import { parseDsn, type RedisAddress } from '../../src/store/dsn.js'
 import type { Identity } from '../../src/store/records.js'
 import { appended } from '../../src/store/redis-append-only.js'
@@ -46,12 +47,12 @@ t.test('A14 a creation that sleeps at any command until another took its identif
   await atEveryCommand(commands, async (cut, label) => {
     const sleeper = newIdentity({ password: [`a ${label}`, `b ${label}`] })
     const rival = newIdentity({ password: [`b ${label}`] })
-    const sleeping = { outcome: undefined as Promise<unknown> | undefined }
-    const stopped = await cut(cutOff => (sleeping.outcome = cutOff.createIdentity(sleeper).then(answer => answer ?? 'created', () => 'refused')))
+    const sleeping = { created: false }
+    const stopped = await cut(cutOff => cutOff.createIdentity(sleeper).then(answer => { sleeping.created = answer === undefined }))
     const rivalTookIt = await soon(() => identities.createIdentity(rival)) === undefined
 
-    stopped?.wake()
-    const sleeperGotIt = await sleeping.outcome === 'created'
+    await stopped?.wake()
+    const sleeperGotIt = sleeping.created
     t.not(sleeperGotIt && rivalTookIt, true, `${label}: not both`)
     t.equal(await identities.findIdentity(sleeper.id) !== undefined, !rivalTookIt, `${label}: one of them`)
     t.equal((await identities.findIdentityByIdentifier(claimsIn(rival)[0]!))?.id, rivalTookIt ? rival.id : sleeper.id)
@@ -73,11 +74,11 @@ t.test('A14 an update that dies at any command is done or undone, and what it ga
     const [held, free] = done ? [after, `old ${label}`] : [before, `new ${label}`]
     for (const claim of claimsIn(held)) t.strictSame(await identities.findIdentityByIdentifier(claim), held, label)
     t.equal(await identities.findIdentityByIdentifier({ method: 'password', identifier: free }), undefined, label)
-    t.equal(await soon(() => identities.createIdentity(newIdentity({ password: [free] }))), undefined, `${label}: ${free} is free`)
+    const next = newIdentity({ password: [free] })
+    t.equal(await soon(() => identities.createIdentity(next)), undefined, `${label}: ${free} is free`)
 
-    stopped?.wake()
-    const taker = await identities.findIdentityByIdentifier({ method: 'password', identifier: free })
-    t.not(taker?.id, before.id)
+    await stopped?.wake()
+    t.strictSame(await identities.findIdentityByIdentifier({ method: 'password', identifier: free }), next, `${label}: and stays with the next`)
     t.equal((await identities.findIdentity(before.id))?.version, done ? 2 : 1, `${label}: waking changes nothing any more`)
     return stopped
   })
@@ -97,11 +98,45 @@ t.test('A14 a deletion that dies at any command is done or undone, with identifi
     for (const claim of claimsIn(identity)) t.equal(await identities.findIdentityByIdentifier(claim) === undefined, gone, label)
     const next = newIdentity({ password: [`a ${label}`], oidc: [`b ${label}`] })
     t.equal(await soon(() => identities.createIdentity(next)) === undefined, gone, `${label}: the identifiers`)
-    stopped?.wake()
+    await stopped?.wake()
     if (gone) t.strictSame(await identities.findIdentityByIdentifier(claimsIn(next)[0]!), next, `${label}: waking takes nothing from the next`)
     return stopped
   })
 })
+
+for (const delivered of ['at once', 'late', 'never'] as const) {
+  t.test(`A14 a change whose commit is delivered ${delivered}, but whose answer is lost, is done or undone as a whole`, { skip }, async t => {
+    const { commands, identities } = await connect(t)
+    const commits: (() => Promise<unknown>)[] = []
+    const deaf = identitiesOn({
+      ...commands,
+      async run(script, keys, args) {
+        if (!script.lua.includes('expired')) return commands.run(script, keys, args)
+        commits.push(() => commands.run(script, keys, args))
+        if (delivered === 'at once') await commits.pop()?.()
+        throw new GatewayError('store_unavailable')
+      },
+    })
+    const created = newIdentity({ password: ['created'], oidc: ['google:1'] })
+    const before = newIdentity({ password: ['before'] })
+    const after: Identity = { ...before, credentials: { password: { identifiers: ['before', 'after'] } }, version: 2 }
+    await identities.createIdentity(before)
+    await t.rejects(deaf.createIdentity(created), { code: 'store_unavailable' })
+    await t.rejects(deaf.updateIdentity(after), { code: 'store_unavailable' })
+    await new Promise(resolve => setTimeout(resolve, 50))
+    if (delivered === 'late') await Promise.all(commits.map(commit => commit()))
+
+    const done = delivered === 'at once'
+    t.strictSame(await identities.findIdentity(created.id), done ? created : undefined)
+    t.strictSame(await identities.findIdentity(before.id), done ? after : before)
+    for (const claim of [...claimsIn(created), { method: 'password', identifier: 'after' } as const]) {
+      const holder = claim.identifier === 'after' ? after : created
+      t.strictSame(await identities.findIdentityByIdentifier(claim), done ? holder : undefined)
+      const rival = newIdentity({ [claim.method]: [claim.identifier] })
+      t.strictSame(await identities.createIdentity(rival), done ? claim : undefined, `${claim.identifier} is ${done ? 'held' : 'free'}`)
+    }
+  })
+}
 
 t.test('A14 what died is not listed, and hides nothing that lives', { skip }, async t => {
   const { commands, identities } = await connect(t)
@@ -135,8 +170,8 @@ function identitiesOn(commands: Commands): Identities {
 }
 
 interface Stopped {
-  /** Lets the process go on. */
-  wake(): void
+  /** Lets the process go on; resolves when it has done what it was doing. */
+  wake(): Promise<void>
 }
 
 /** Runs the scenario with a process that stops at its first command, at its second, and so on until one gets through. */
@@ -158,7 +193,7 @@ async function stopAt(commands: Commands, count: number, stop: Stop, act: (ident
   let wake: () => void = () => undefined
   const woken = new Promise<void>(resolve => { wake = resolve })
   let stopping: () => void = () => undefined
-  const stopped = new Promise<Stopped>(resolve => { stopping = () => resolve({ wake }) })
+  const stopped = new Promise<void>(resolve => { stopping = resolve })
 
   async function pass<Result>(send: () => Promise<Result>): Promise<Result> {
     const number = sent++
@@ -178,7 +213,12 @@ async function stopAt(commands: Commands, count: number, stop: Stop, act: (ident
     run: (script, keys, args) => pass(() => commands.run(script, keys, args)),
     written: () => pass(commands.written),
   }))
-  return Promise.race([stopped, acting.then(() => undefined, () => undefined)])
+  const ended = acting.then(() => undefined, () => undefined)
+  const goOn = (): Promise<void> => {
+    wake()
+    return ended
+  }
+  return Promise.race([stopped.then(() => ({ wake: goOn })), ended])
 }
 
 /** The outcome once no unfinished change is in the way; rejects when one is for longer than a reservation lasts. */

@@ -4,6 +4,8 @@ import { randomUUID } from 'node:crypto'
 import t, { type Test } from 'tap'
 
 import { parseDsn, type RedisAddress } from '../../src/store/dsn.js'
+import { openStore } from '../../src/store/open.js'
+import { appended } from '../../src/store/redis-append-only.js'
 import { openRedisStore } from '../../src/store/redis.js'
 import { flowRetentionMs } from '../../src/store/retention.js'
 import { newFlow, newIdentity, newSession } from '../helpers/records.js'
@@ -58,6 +60,57 @@ t.test('J7 no key holds what a person typed', { skip }, async t => {
     t.match(key, /^gw:(store|identities|(claim|flow):~?[A-Za-z0-9_-]+|identity:\{[0-9a-f-]{36}\})$/)
     t.notMatch(key, 'canary-')
   }
+})
+
+t.test('what is given up, refused or gone leaves no key behind', { skip }, async t => {
+  const redis = await startRedis(t)
+  const store = await placeIn(t, redis.url, 'gw:').open()
+  const keys = async () => (await redis.command('KEYS', '*') as string[]).map(key => key.replace(/^gw:([a-z-]+).*$/, '$1')).sort()
+  const identity = newIdentity({ password: ['old', 'kept'] })
+  const session = newSession(identity)
+  await store.createIdentity(identity)
+  await store.createIdentity(newIdentity({ password: ['new', 'kept', 'other'] }))
+  await store.updateIdentity({ ...identity, credentials: { password: { identifiers: ['kept'] } }, version: 2 })
+  t.strictSame(await keys(), ['claim', 'identities', 'identity', 'store'])
+
+  await store.touchSession(session.tokenHash, Date.now())
+  await store.consumeFlow(newFlow().id)
+  await store.releaseFlow(newFlow().id)
+  t.strictSame(await keys(), ['claim', 'identities', 'identity', 'store'])
+
+  await store.createSession(session)
+  await store.deleteIdentity(identity.id)
+  await store.createSession(newSession(identity))
+  t.strictSame(await keys(), ['store'])
+})
+
+t.test('L2 an identity is acknowledged once Redis has written it, unless durability is `none`', { skip }, async t => {
+  const redis = await startRedis(t)
+  for (const durability of ['required', 'none'] as const) {
+    const store = await openStore({ dsn: redis.url, timeoutMs: 2_000, keyPrefix: `${durability}:`, durability, warn: t.comment })
+    t.teardown(store.close)
+    await redis.command('CONFIG', 'RESETSTAT')
+    await store.createIdentity(newIdentity({ password: ['ann'] }))
+    const questions = Number(/^cmdstat_info:calls=([0-9]+)/m.exec(String(await redis.command('INFO', 'commandstats')))?.[1] ?? 0)
+    t.equal(questions, durability === 'required' ? 2 : 0, 'asked after the claims and after the identity')
+  }
+})
+
+t.test('L2 what Redis has put off is waited for, on every server', async t => {
+  const state = (size: number, buffered: number): string => `aof_enabled:1\r\naof_current_size:${size}\r\naof_buffer_length:${buffered}\r\n`
+  const answers = [
+    [state(100, 0), state(500, 30)],
+    [state(100, 9), state(500, 60)],
+    [state(100, 9), state(529, 1)],
+    [state(120, 5), state(530, 1)],
+    ['never asked'],
+  ]
+  await appended({ callEach: () => Promise.resolve(answers.shift() ?? []) })
+  t.strictSame(answers, [['never asked']], 'until what was acknowledged at first is written')
+
+  const rewritten = [[state(100, 9)], [state(40, 3)], ['never asked']]
+  await appended({ callEach: () => Promise.resolve(rewritten.shift() ?? []) })
+  t.strictSame(rewritten, [['never asked']], 'or written anew')
 })
 
 /** A key prefix of the test's own. */
