@@ -3,7 +3,7 @@ import { aliases } from './aliases.js'
 import type { HandlerSchemas } from './environment.js'
 import { dotted, type Path } from './layer.js'
 import { configSchema } from './schema.js'
-import { variableOf, type SchemaNode } from './schema-leaves.js'
+import { leavesOf, variableOf, type SchemaNode } from './schema-leaves.js'
 import { duration } from './sections/serve.js'
 import { trustForwardedHeaders, unusedKeys } from './unused-keys.js'
 
@@ -110,6 +110,33 @@ export function configReference(): string {
     ...sections,
     '## Other names', '', '| also read | as |', '|---|---|', ...otherNames, '',
     `Accepted so that files of Kratos and Oathkeeper load, and not used: ${unused}.`, '',
+  ].join('\n')
+}
+
+/**
+ * The text of `docs/handlers.md`: a table of settings for every pipeline handler and every job, by section and name. Those
+ * without settings are named all the same.
+ */
+export function handlerReference(sections: HandlerSchemas): string {
+  const tables = Object.entries(sections).flatMap(([section, handlers]) => [
+    `## ${section}`, '',
+    ...Object.entries(handlers).flatMap(([name, schema]) => {
+      const leaves = leavesOf(schema as SchemaNode).filter(({ path }) => path.length > 0)
+      if (leaves.length === 0) return [`### \`${name}\``, '', 'No settings.', '']
+      return [
+        `### \`${name}\``, '', '| key | type | default | meaning |', '|---|---|---|---|',
+        ...leaves.map(({ path, schema, required }) => `| ${[
+          code(keyName(path)), typeName(schema), required ? 'required' : schema.default === undefined || schema.default === '' ? '' : code(schema.default),
+          (schema.description ?? '').replaceAll('|', '\\|'),
+        ].join(' | ')} |`), '',
+      ]
+    }),
+  ])
+  return [
+    '# Handlers and jobs', '',
+    'The settings of everything that rules and flows may name, made from the declarations beside their code (`oathgate docs handlers`).',
+    'A handler\'s `config` in a rule is merged over the one in the configuration.', '',
+    ...tables,
   ].join('\n')
 }
 

@@ -6,6 +6,7 @@ import t from 'tap'
 import { parse } from 'yaml'
 
 import { handlerSchemas } from '../../src/access/handlers.js'
+import { documentText } from '../../src/cli/documents.js'
 import { configReference, jsonSchemaDocument } from '../../src/config/documents.js'
 import { loadConfig } from '../../src/config/load.js'
 import { configSchema } from '../../src/config/schema.js'
@@ -23,6 +24,11 @@ function editor(handlerSchemas?: Parameters<typeof jsonSchemaDocument>[0]) {
 
 t.test('config/oathgate.schema.json is what `oathgate docs schema` prints', t => {
   t.equal(text('config/oathgate.schema.json'), jsonSchemaDocument(handlerSchemas()))
+  t.end()
+})
+
+t.test('docs/handlers.md is what `oathgate docs handlers` prints', t => {
+  t.equal(text('docs/handlers.md'), documentText('handlers'))
   t.end()
 })
 
