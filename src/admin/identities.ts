@@ -5,6 +5,7 @@ import { GatewayError } from '../errors.js'
 import { jsonReply, type Reply } from '../http/reply.js'
 import type { IdentitySchema, IdentitySchemas } from '../identity/identity-schema.js'
 import { problemMessage } from '../selfservice/messages.js'
+import { isUuid } from '../selfservice/visit.js'
 import { identityDocument } from '../session/document.js'
 import type { Identity, JsonObject } from '../store/records.js'
 import type { Store } from '../store/store.js'
@@ -69,12 +70,12 @@ export async function replaceIdentity(id: string, body: unknown, service: Identi
 
 /** 204; its sessions end with it. */
 export async function deleteIdentity(id: string, { store }: IdentityService): Promise<Reply> {
-  if (!await store.deleteIdentity(id)) throw new GatewayError('unknown_resource')
+  if (!isUuid(id) || !await store.deleteIdentity(id.toLowerCase())) throw new GatewayError('unknown_resource')
   return { status: 204 }
 }
 
 async function existing(id: string, store: Store): Promise<Identity> {
-  const identity = await store.findIdentity(id)
+  const identity = isUuid(id) ? await store.findIdentity(id.toLowerCase()) : undefined
   if (identity === undefined) throw new GatewayError('unknown_resource')
   return identity
 }
@@ -94,8 +95,13 @@ function readIdentityBody(body: unknown, schemas: IdentitySchemas): { schema: Id
   const traits = body['traits'] ?? {}
   if (!isObject(traits)) throw refused('The member "traits" must be an object.')
   const problem = schema.validate(traits as JsonObject)[0]
-  if (problem !== undefined) throw refused(problemMessage(problem).toLowerCase())
+  if (problem !== undefined) throw refused(beginningLower(problemMessage(problem)))
   return { schema, traits: traits as JsonObject }
+}
+
+/** As the predecessor's API words it (contract I4); what is quoted from the schema keeps its case. */
+function beginningLower(message: string): string {
+  return message.replace(/^(traits\S*: )?([A-Z])/, (_, field: string = '', letter: string) => field + letter.toLowerCase())
 }
 
 function passwordCredentials(schema: IdentitySchema, traits: JsonObject): Identity['credentials'] {
