@@ -73,7 +73,7 @@ export function adminRoutes(service: AdminService): Middleware {
 
 /** A cross-site form can not send this type, so a page in the operator's browser can't write here. */
 const jsonOnly: Middleware = (ctx, next) => {
-  if (!/^application\/json\b/i.test(ctx.get('content-type'))) {
+  if (!/^application\/json\s*(;|$)/i.test(ctx.get('content-type'))) {
     throw new GatewayError('unsupported_media_type', { reason: 'Send the body as application/json.' })
   }
   return next()
