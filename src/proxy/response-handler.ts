@@ -114,7 +114,7 @@ export function createResponseHandler(options: ResponseHandlerOptions): Dispatch
   }
 }
 
-/** Repeated fields stay repeated, also beside fields that were set before. */
+/** Repeated fields stay repeated. What the gateway has set itself (CORS) stands; an upstream adds to it only where fields add up. */
 function writeHead(res: ServerResponse, status: number, reason: string, fields: string[]): void {
   if (/[\x00-\x08\x0a-\x1f\x7f]/.test(reason)) throw new GatewayError('upstream_invalid', { detail: 'control character in the reason phrase' })
   const phrase = /^[\t -~]+$/.test(reason) ? reason : undefined
@@ -124,7 +124,11 @@ function writeHead(res: ServerResponse, status: number, reason: string, fields: 
     else res.writeHead(status, phrase, fields)
     return
   }
-  for (let at = 0; at < fields.length; at += 2) res.appendHeader(fields[at] as string, fields[at + 1] as string)
+  const own = new Set(res.getHeaderNames())
+  for (let at = 0; at < fields.length; at += 2) {
+    const [name, value] = [fields[at] as string, fields[at + 1] as string]
+    if (!own.has(name.toLowerCase()) || /^(?:vary|set-cookie)$/i.test(name)) res.appendHeader(name, value)
+  }
   if (phrase === undefined) res.writeHead(status)
   else res.writeHead(status, phrase)
 }

@@ -106,10 +106,10 @@ t.test('an event stream that is alive outlives the client\'s timeouts', async t 
 
 t.test('fields that were set before stay, and repeated ones stay repeated', async t => {
   const { port, recorder } = await startFor(t)({ responseFields: { 'Access-Control-Allow-Origin': 'https://a.test', Vary: 'Origin' } })
-  recorder.behave({ answer: socket => socket.write('HTTP/1.1 201 Made\r\nSet-Cookie: a=1\r\nSet-Cookie: b=2\r\nVary: Accept\r\nContent-Length: 0\r\n\r\n') })
+  recorder.behave({ answer: socket => socket.write('HTTP/1.1 201 Made\r\nSet-Cookie: a=1\r\nSet-Cookie: b=2\r\nVary: Accept\r\nAccess-Control-Allow-Origin: *\r\nContent-Length: 0\r\n\r\n') })
   const { text } = await sendRaw(port, get, { until: oneAnswer })
   t.match(text, /^HTTP\/1\.1 201 Made\r\n/)
-  t.match(text, /Access-Control-Allow-Origin: https:\/\/a\.test/)
+  t.same(text.match(/^access-control-allow-origin: .*$/gim), ['Access-Control-Allow-Origin: https://a.test'], 'one, the gateway\'s')
   t.same(text.match(/^set-cookie: .=./gim), ['Set-Cookie: a=1', 'Set-Cookie: b=2'])
   t.match(text, /Vary: Origin\r\nVary: Accept/)
 })
