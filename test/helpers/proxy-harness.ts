@@ -52,11 +52,11 @@ export async function start(options: ProxyOptions = {}): Promise<Proxy> {
   const forwarder = createForwarder({
     timeout: { connect: options.connect ?? 1000, response: options.response ?? 5000, body: options.body ?? 0 },
     connections: options.connections ?? 64, keepAlive: options.keepAlive ?? 4000, maxBodyBytes: options.maxBodyBytes ?? 0,
-    ownCookies: ['ory_kratos_session', 'ory_kratos_csrf'],
+    ownCookies: ['ory_kratos_session', 'csrf_token'],
   })
   const upgrader = createUpgrader({
     timeout: { connect: options.connect ?? 1000, response: options.response ?? 5000 },
-    ownCookies: ['ory_kratos_session', 'ory_kratos_csrf'], allowedOrigins: ['https://friend.test', 'https://*.friends.test', '*'],
+    ownCookies: ['ory_kratos_session', 'csrf_token'], allowedOrigins: ['https://friend.test', 'https://*.friends.test', '*'],
   })
   const upstream: Upstream = {
     origin: recorder.origin, basePath: '', preserveHost: false, keepAlive: true, bodyOnSafeMethods: false, ...options.upstream,
@@ -108,8 +108,8 @@ export async function start(options: ProxyOptions = {}): Promise<Proxy> {
 export function decideFixed(request: AccessRequest, upstream: Upstream): Decision {
   const isOpen = request.path.startsWith('/public/')
   const isClosed = request.path.startsWith('/app/') || request.path.startsWith('/admin/') || request.path === '/admin'
-  if (request.encodedSlashes) throw new GatewayError('bad_request', { reason: 'encoded slash' })
   if (!isOpen && !isClosed) throw new GatewayError('not_found')
+  if (request.encodedSlashes) throw new GatewayError('bad_request', { reason: 'encoded slash' })
   if (isClosed && !(request.headers.cookie ?? '').includes(aliceCookie)) throw new GatewayError('unauthorized')
 
   const rule: AccessRule = {

@@ -1,10 +1,10 @@
 /** Message framing: whatever is sent, the upstream sees exactly the requests that were decided on, or none (security S). */
 import t, { type Test } from 'tap'
 
-import { aliceCookie, start, type Proxy } from '../helpers/proxy-harness.js'
+import { aliceCookie, start, type GatewayUnderTest } from '../helpers/gateway-harness.js'
 import { oneAnswer, sendRaw, type RawAnswer } from '../helpers/raw.js'
 
-let proxy: Proxy
+let proxy: GatewayUnderTest
 t.before(async () => { proxy = await start({ read: 1500 }) })
 t.teardown(() => proxy.close())
 t.beforeEach(() => proxy.recorder.reset())
