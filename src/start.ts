@@ -15,7 +15,7 @@ import { createAccessRequestReader } from './http/access-request.js'
 import { csrfCookieName } from './http/csrf.js'
 import { listen, type Listener } from './http/listener.js'
 import { createPublicServer } from './http/server.js'
-import { loadIdentitySchemas } from './identity/identity-schema.js'
+import { loadIdentitySchemas, type IdentitySchema } from './identity/identity-schema.js'
 import { createHasher } from './identity/password-hash.js'
 import { createPasswordPolicy } from './identity/password-policy.js'
 import type { Log } from './log.js'
@@ -24,7 +24,7 @@ import { createUpgrader } from './proxy/upgrade.js'
 import { deviceCookieName } from './selfservice/known-device.js'
 import { createSelfService, type SelfServiceParts } from './selfservice/selfservice.js'
 import type { SelfService } from './selfservice/service.js'
-import { readProviders } from './selfservice/strategies/oidc/settings.js'
+import { readProviders, unknownTraits } from './selfservice/strategies/oidc/settings.js'
 import { withSessionCache } from './session/cached-store.js'
 import { sessionDocument } from './session/document.js'
 import { createSessions, type Sessions } from './session/sessions.js'
@@ -52,6 +52,7 @@ export async function startGateway({ config, baseDir, placeOf }: LoadedConfig, l
   for (const warning of schemas.warnings) log.warn(warning)
   const { providers, problems } = await readProviders(config, baseDir)
   if (problems.length > 0) throw new ConfigError(problems.map(({ path, message }) => ({ ...placeOf(path), message })))
+  for (const warning of unknownTraits(providers, schemas.get('default') as IdentitySchema)) log.warn(warning)
   const address = parseDsn(config.dsn)
   const secrets = await sessionSecrets(config, address.kind === 'embedded' ? address.path : undefined)
 

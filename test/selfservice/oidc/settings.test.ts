@@ -5,6 +5,7 @@ import t, { type Test } from 'tap'
 
 import { loadChecked } from '../../../src/cli/serve.js'
 import type { ConfigError } from '../../../src/config/config-error.js'
+import { startOidcGateway } from '../../helpers/oidc-gateway.js'
 
 const head = `dsn: embedded://./data
 urls:
@@ -77,4 +78,11 @@ t.test('every preset stands by itself', async t => {
   const presets = ['google', 'github', 'microsoft', 'gitlab', 'apple', 'discord', 'slack']
   t.strictSame(await mistakes(t, presets.map(provider => `{ id: ${provider}, provider: ${provider}, client_id: x, client_secret: y, claims: { email: email } }`)), [])
   t.strictSame(await mistakes(t, ['{ id: local, provider: generic, client_id: x, issuer_url: http://127.0.0.1:4438 }']), [])
+})
+
+t.test('a trait that the identity schema does not know is warned of', async t => {
+  const gateway = await startOidcGateway(t, [{
+    id: 'acme', provider: 'generic', client_id: 'x', issuer_url: 'https://a.example', claims: { 'emial': 'email', 'name.first': 'given_name', 'email': 'email' },
+  }])
+  t.match(gateway.logged.filter(({ msg }) => String(msg).startsWith('provider')), [{ msg: /^provider acme: the identity schema has no trait "emial"/ }])
 })

@@ -1,5 +1,7 @@
 /** The configured providers: presets filled in, mappings read, every mistake told with its place in the configuration. */
 import type { Config } from '../../../config/schema.js'
+import type { IdentitySchema } from '../../../identity/identity-schema.js'
+import { fieldName } from '../../../identity/traits.js'
 import { declaredMapping, traitPath, type ClaimMapping } from './claim-mapping.js'
 import { readMappingSchema } from './mapping-schema.js'
 import { presets, type Preset } from './presets.js'
@@ -56,6 +58,15 @@ export async function readProviders(config: Config, baseDir: string): Promise<{ 
     if (mapping !== undefined) providers.push(settings(entry, presets.get(entry.provider) as Preset, mapping))
   }
   return { providers, problems }
+}
+
+/** One sentence for each trait that a provider's claims are mapped to and that the identity schema does not describe. */
+export function unknownTraits(providers: readonly ProviderSettings[], schema: IdentitySchema): string[] {
+  return providers.flatMap(({ id, mapping }) => mapping.mapped.flatMap(({ trait }) => {
+    const field = fieldName(trait.at(-1) === '-1' ? trait.slice(0, -1) : trait)
+    const isUnknown = schema.decodeForm([[field, '']]).problems.some(({ code }) => code === 'unknown_trait')
+    return isUnknown ? [`provider ${id}: the identity schema has no trait "${field.slice('traits.'.length)}", so whoever signs up there meets a form that can not be completed`] : []
+  }))
 }
 
 type Entry = Config['selfservice']['strategies']['oidc']['config']['providers'][number]
