@@ -34,6 +34,8 @@ export interface GatewayOptions {
   /** Default: `username` (identifier) and `foobar` (minLength 2), both required: the schema of the contract's cases. */
   readonly schema?: object
   readonly env?: NodeJS.ProcessEnv
+  /** Configuration files that are laid below the test's own. */
+  readonly below?: readonly string[]
   /** Debug level, to see that nothing secret is logged. */
   readonly logLevel?: string
 }
@@ -54,7 +56,7 @@ export async function startTestGateway(t: Test, options: GatewayOptions = {}): P
   const { file, ...place } = await prepareGateway(t, options)
   const logged: Record<string, unknown>[] = []
   const log = recordingLog(logged, options.logLevel ?? 'info')
-  const loaded = await loadConfig([file], options.env ?? {})
+  const loaded = await loadConfig([...options.below ?? [], file], options.env ?? {})
   const gateway: RunningGateway = await startGateway(loaded, log)
   let stopped: Promise<void> | undefined
   const stop = (): Promise<void> => stopped ??= gateway.stop(AbortSignal.timeout(2000))
