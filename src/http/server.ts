@@ -4,7 +4,7 @@ import type { Socket } from 'node:net'
 
 import { hasBody } from './framing.js'
 import { answerRaw, lingerThenDestroy } from './raw-answer.js'
-import { cutStalled, type Exchange } from './stalled-clients.js'
+import { cutStalled, movedBytes, type Exchange } from './stalled-clients.js'
 import { isWebSocketUpgrade, replayWithoutUpgrade } from './upgrade-request.js'
 
 export interface PublicServerOptions {
@@ -81,7 +81,11 @@ export function createPublicServer({ timeout, limits, onRequest, onUpgrade }: Pu
   })
 
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => refuse(error, socket, exchanges.get(socket)))
-  server.on('timeout', (socket: Socket) => cutStalled(socket, exchanges.get(socket), timeout))
+  server.on('timeout', (socket: Socket) => {
+    // When this process was too busy to read for that long, what the client sent meanwhile is read before the next turn.
+    const moved = movedBytes(socket)
+    setImmediate(() => movedBytes(socket) === moved && cutStalled(socket, exchanges.get(socket), timeout))
+  })
   return server
 }
 

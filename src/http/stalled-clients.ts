@@ -45,6 +45,11 @@ export function cutStalled(socket: Socket, exchange: Exchange | undefined, timeo
   socket.setTimeout(socket.timeout ?? timeout.read)
 }
 
+/** Bytes that have passed a socket, in both directions. */
+export function movedBytes(socket: Socket): number {
+  return socket.bytesRead + socket.bytesWritten - socket.writableLength
+}
+
 function answerIdleMs(socket: Socket, exchange: Exchange): number {
   const taken = socket.bytesWritten - socket.writableLength
   exchange.idleMs = taken === exchange.taken ? exchange.idleMs + (socket.timeout ?? 0) : socket.timeout ?? 0
