@@ -12,16 +12,17 @@ export interface ClientCredentials {
 }
 
 /** Asks for a token. Whatever the service answers is an answer; throws `OutgoingError` when there is none. */
-export function requestToken({ tokenUrl, id, secret, scopes, audience }: ClientCredentials, fetchBounded: FetchBounded): Promise<OutgoingAnswer> {
+export function requestToken(credentials: ClientCredentials, fetchBounded: FetchBounded): Promise<OutgoingAnswer> {
+  const { tokenUrl, id, secret, scopes, audience } = credentials
   const form = new URLSearchParams({ grant_type: 'client_credentials' })
   if (scopes.length > 0) form.set('scope', scopes.join(' '))
   if (audience !== undefined) form.set('audience', audience)
-  const credentials = `${formEncoded(id)}:${formEncoded(secret)}`
+  const password = `${formEncoded(id)}:${formEncoded(secret)}`
   return fetchBounded({
     url: tokenUrl,
     method: 'POST',
     headers: {
-      authorization: `Basic ${Buffer.from(credentials).toString('base64')}`,
+      authorization: `Basic ${Buffer.from(password).toString('base64')}`,
       'content-type': 'application/x-www-form-urlencoded',
       accept: 'application/json',
     },
@@ -40,7 +41,9 @@ export interface IssuedToken {
 export function readIssuedToken({ body }: OutgoingAnswer): IssuedToken {
   const document = parseJsonObject(body)
   const token = document?.['access_token']
-  if (typeof token !== 'string' || token === '') throw new GatewayError('unauthorized', { detail: 'the token endpoint issued no access token' })
+  if (typeof token !== 'string' || token === '') {
+    throw new GatewayError('unauthorized', { detail: 'the token endpoint issued no access token' })
+  }
   const seconds = Number(document?.['expires_in'])
   return { token, lifespanMs: seconds > 0 ? seconds * 1000 : undefined }
 }

@@ -82,7 +82,8 @@ export function createJwksSource(location: string, baseDir: string, fetchBounded
 }
 
 async function read(location: string, baseDir: string, fetchBounded: FetchBounded): Promise<Jwks> {
-  const text = location.startsWith('file://') ? await readSmallFile(location.slice('file://'.length), baseDir) : await fetchText(location, fetchBounded)
+  const path = location.startsWith('file://') ? location.slice('file://'.length) : undefined
+  const text = path === undefined ? await fetchText(location, fetchBounded) : await readSmallFile(path, baseDir)
   const jwks = readJwks(parseJson(text))
   if (jwks === undefined) throw new Error(`${location} is no JSON Web Key Set`)
   return jwks

@@ -91,7 +91,7 @@ function isKey(value: JsonValue): boolean {
 }
 
 function isSameKey(left: JWK, right: JWK): boolean {
-  return left.kty === right.kty && left.crv === right.crv && left.n === right.n && left.e === right.e && left.x === right.x && left.y === right.y
+  return (['kty', 'crv', 'n', 'e', 'x', 'y', 'k'] as const).every(member => left[member] === right[member])
 }
 
 function usualAlgorithm(key: JWK): string | undefined {

@@ -30,6 +30,7 @@ export function compilePreAuthorization(
   if (id === undefined || secret === undefined || tokenUrl === undefined) {
     throw new ConfigMistake(['pre_authorization'], 'pre_authorization needs client_id, client_secret and token_url')
   }
+  const credentials = { tokenUrl, id, secret, scopes, audience }
   const question = ['pre_authorization', tokenUrl, id, secret, scopes, audience ?? null] as const
 
   return async () => {
@@ -42,12 +43,12 @@ export function compilePreAuthorization(
   }
 
   async function getToken(): Promise<IssuedToken> {
-    const answer = await answerOr('internal_error', requestToken({ tokenUrl: tokenUrl as string, id: id as string, secret: secret as string, scopes, audience }, fetchBounded))
-    if (answer.status !== 200) throw new GatewayError('internal_error', { detail: `${tokenUrl} answered ${answer.status}` })
+    const answer = await answerOr('internal_error', requestToken(credentials, fetchBounded))
+    if (answer.status !== 200) throw new GatewayError('internal_error', { detail: `${credentials.tokenUrl} answered ${answer.status}` })
     try {
       return readIssuedToken(answer)
     } catch (cause) {
-      throw new GatewayError('internal_error', { detail: `${tokenUrl} issued no access token`, cause })
+      throw new GatewayError('internal_error', { detail: `${credentials.tokenUrl} issued no access token`, cause })
     }
   }
 }

@@ -48,7 +48,8 @@ export function compileRemoteAuthorization(options: RemoteAuthorizationOptions, 
         const value = headerValue(render(session))
         if (value !== '') all[name] = value
       }
-      const answer = await answerOr('internal_error', fetchWithRetry(fetchBounded, { url, method: 'POST', headers: all, body, timeoutMs }, options.retry))
+      const request = { url, method: 'POST', headers: all, body, timeoutMs }
+      const answer = await answerOr('internal_error', fetchWithRetry(fetchBounded, request, options.retry))
       refuseUnlessAllowed(answer, url)
       return { ...session, header: { ...session.header, ...Object.fromEntries(sets.map(name => [name, fieldOf(answer, name)])) } }
     },

@@ -66,12 +66,14 @@ export function createSessionCheck(
       timeoutMs,
     }))
     refuseRateLimited(answer)
-    if (answer.status !== 200) throw new GatewayError('unauthorized', { reason: refused, detail: `${fixed.origin + path} answered ${answer.status}` })
+    if (answer.status !== 200) throw refusal(`${fixed.origin + path} answered ${answer.status}`)
     return read(answer)
   }
 }
 
-const refused = 'The session is unknown or has ended'
+function refusal(detail: string): GatewayError {
+  return new GatewayError('unauthorized', { reason: 'The session is unknown or has ended', detail })
+}
 
 /**
  * An empty answer is a session without a subject, as in Oathkeeper. Anything else that is no JSON object is refused: it
@@ -84,7 +86,7 @@ function answerReader(options: SessionCheckOptions): (answer: OutgoingAnswer) =>
     if (document === undefined) throw new GatewayError('forbidden', { detail: `${options.check_session_url} answered with no JSON object` })
 
     const facts = factsIn(document)
-    if (facts.subject === '' && options.require_subject) throw new GatewayError('unauthorized', { reason: refused, detail: 'the session has no subject' })
+    if (facts.subject === '' && options.require_subject) throw refusal('the session has no subject')
     return facts
   }
 }

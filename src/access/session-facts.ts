@@ -26,5 +26,6 @@ export function compileSessionFacts(subjectFrom: string, extraFrom: string): (do
 }
 
 function wrongType(key: string, path: string, wanted: string): GatewayError {
-  return new GatewayError('forbidden', { detail: `The configured ${key} GJSON path returned an error on JSON output: ${path} is not ${wanted}` })
+  const detail = `The configured ${key} GJSON path returned an error on JSON output: ${path} is not ${wanted}`
+  return new GatewayError('forbidden', { detail })
 }

@@ -25,9 +25,9 @@ export const cookieSession: Handler<Authenticate> = {
   name: 'cookie_session',
   config,
   create(options: Options, services) {
-    const { check_session_url: url, subject_from, extra_from } = options
-    if (url === undefined) return ownSessions(options, services)
-    return sessionsOf({ ...options, check_session_url: url, subject_from: subject_from ?? 'subject', extra_from: extra_from ?? 'extra' }, options.only ?? [], services)
+    const { check_session_url, subject_from = 'subject', extra_from = 'extra', only = [] } = options
+    if (check_session_url === undefined) return ownSessions(options, services)
+    return sessionsElsewhere({ ...options, check_session_url, subject_from, extra_from }, only, services)
   },
 }
 
@@ -48,7 +48,7 @@ function ownSessions({ only = [], subject_from = 'identity.id', extra_from = '@t
 }
 
 /** The service gets the whole `Cookie` field and decides what to make of it; it is not asked when none of the cookies is there. */
-function sessionsOf(options: SessionCheckOptions, only: readonly string[], { fetchBounded }: Services): Authenticate {
+function sessionsElsewhere(options: SessionCheckOptions, only: readonly string[], { fetchBounded }: Services): Authenticate {
   const check = createSessionCheck(options, 'cookie', fetchBounded)
   return async session => {
     const { request } = session.match

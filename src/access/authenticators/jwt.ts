@@ -48,17 +48,18 @@ export const jwt: Handler<Authenticate> = {
       if (token?.split('.').length !== 3) return undefined
 
       const claims = withScopes(await verify(token))
-      const problem = timeProblem(claims, Date.now() / 1000) ?? problemOf({
-        audience: textList(claims['aud']), issuer: typeof claims['iss'] === 'string' ? claims['iss'] : undefined, scopes: textList(claims['scp']),
-      })
+      const { aud, iss, sub, scp } = claims
+      const facts = { audience: textList(aud), issuer: typeof iss === 'string' ? iss : undefined, scopes: textList(scp) }
+      const problem = timeProblem(claims, Date.now() / 1000) ?? problemOf(facts)
       if (problem !== undefined) throw refusal(token, problem)
-      return { ...session, subject: typeof claims['sub'] === 'string' ? claims['sub'] : '', extra: claims }
+      return { ...session, subject: typeof sub === 'string' ? sub : '', extra: claims }
     }
   },
 }
 
 function checkLocation(url: string): void {
-  if (!/^(?:https?|file):\/\//.test(url)) throw new ConfigMistake(['jwks_urls'], `the scheme of ${url} is not supported; it can be https, http or file`)
+  if (/^(?:https?|file):\/\//.test(url)) return
+  throw new ConfigMistake(['jwks_urls'], `the scheme of ${url} is not supported; it can be https, http or file`)
 }
 
 /** Checks the signature; only the key sets of the configuration count, whatever keys the token itself offers (security O2). */

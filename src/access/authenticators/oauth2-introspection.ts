@@ -109,7 +109,9 @@ function refuseUnlessActive(facts: JsonObject): void {
   }
   if (facts['active'] !== true) throw new GatewayError('unauthorized', { reason: 'Access token is not active' })
   const { exp } = facts
-  if (typeof exp === 'number' && exp > 0 && exp * 1000 < Date.now()) throw new GatewayError('unauthorized', { reason: 'Access token expired' })
+  if (typeof exp === 'number' && exp > 0 && exp * 1000 < Date.now()) {
+    throw new GatewayError('unauthorized', { reason: 'Access token expired' })
+  }
 }
 
 function extraOf(facts: JsonObject): JsonObject {

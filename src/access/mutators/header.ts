@@ -19,7 +19,9 @@ export const header: Handler<Mutator> = {
   name: 'header',
   config,
   create({ headers }: FromSchema<typeof config>) {
-    const fields = Object.entries(headers).map(([name, template]) => ({ name: settableName(name, ['headers', name]), render: ConfigMistake.at(['headers', name], () => compileTemplate(template)) }))
+    const fields = Object.entries(headers).map(([name, template]) => ({
+      name: settableName(name, ['headers', name]), render: ConfigMistake.at(['headers', name], () => compileTemplate(template)),
+    }))
     const twice = fields.find(({ name }, at) => fields.findIndex(field => field.name === name) !== at)
     if (twice !== undefined) throw new ConfigMistake(['headers'], `"${twice.name}" is set twice`)
 

@@ -99,7 +99,7 @@ function requestMaker(api: Options['api']): (session: AuthenticationSession) => 
 }
 
 function readAnswer({ status, body }: OutgoingAnswer, authenticated: boolean): JsonObject {
-  if (status === 401) throw failure(authenticated ? 'Invalid credentials were provided in mutator configuration' : 'No credentials were provided in mutator configuration')
+  if (status === 401) throw failure(`${authenticated ? 'Invalid' : 'No'} credentials were provided in mutator configuration`)
   if (status !== 200) throw failure('The call to an external API returned a non-200 HTTP response')
   const document = parseJsonObject(body)
   if (document === undefined) throw failure(invalid)

@@ -31,7 +31,7 @@ const config = {
 
 type Options = FromSchema<typeof config>
 
-/** Sets `Authorization: Bearer <token>`. `exp, jti, iat, iss, nbf, sub` are the gateway's to say, whatever the template says (contract 2.3). */
+/** Sets `Authorization: Bearer <token>`. What `iss`, `sub`, `exp` and the like say is the gateway's, not the template's (contract 2.3). */
 export const idToken: Handler<Mutator> = {
   name: 'id_token',
   config,

@@ -26,10 +26,14 @@ export const refusedFunctions: ReadonlyMap<string, string> = new Map([
   ),
   ...reason(
     secrets, 'bcrypt', 'htpasswd', 'genPrivateKey', 'derivePassword', 'buildCustomCert', 'genCA', 'genCAWithKey', 'genSelfSignedCert',
-    'genSelfSignedCertWithKey', 'genSignedCert', 'genSignedCertWithKey', 'encryptAES', 'decryptAES', 'sha1sum', 'sha256sum', 'sha512sum', 'adler32sum',
+    'genSelfSignedCertWithKey', 'genSignedCert', 'genSignedCertWithKey', 'encryptAES', 'decryptAES', 'sha1sum', 'sha256sum', 'sha512sum',
+    'adler32sum',
   ),
   ...reason(chance, 'randAlphaNum', 'randAlpha', 'randAscii', 'randNumeric', 'randBytes', 'randInt', 'shuffle', 'uuidv4'),
-  ...reason('it would change what other parts of the template see', 'set', 'unset', 'merge', 'mergeOverwrite', 'mustMerge', 'mustMergeOverwrite'),
+  ...reason(
+    'it would change what other parts of the template see',
+    'set', 'unset', 'merge', 'mergeOverwrite', 'mustMerge', 'mustMergeOverwrite',
+  ),
 ])
 
 /** Methods that the values of a session have in Go, as paths from the session. They write, or are of no use here. */

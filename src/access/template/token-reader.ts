@@ -24,7 +24,12 @@ export interface TokenReader {
 export function createTokenReader(source: string): TokenReader {
   const tokens = lex(source)
   let position = 0
-  return { next, nextWord, peek, peekWord, back: () => { position-- }, mark: () => position, reset: mark => { position = mark }, unexpected, problem }
+  return {
+    next, nextWord, peek, peekWord, unexpected, problem,
+    back: () => { position-- },
+    mark: () => position,
+    reset: mark => { position = mark },
+  }
 
   function next(): Token {
     const token = peek()

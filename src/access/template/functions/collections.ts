@@ -38,8 +38,8 @@ export const collections: Collections = {
   hasKey: { parameters: ['map', 'string'], call: (map: ValueMap, key: string) => Object.hasOwn(map, key) },
   keys: { parameters: [], rest: 'map', call: (...maps: readonly ValueMap[]) => maps.flatMap(sortedKeys) },
   values: { parameters: ['map'], call: (map: ValueMap) => sortedKeys(map).map(key => map[key]) },
-  pick: { parameters: ['map'], rest: 'string', call: (map: ValueMap, ...keys: readonly string[]) => filterMap(map, key => keys.includes(key)) },
-  omit: { parameters: ['map'], rest: 'string', call: (map: ValueMap, ...keys: readonly string[]) => filterMap(map, key => !keys.includes(key)) },
+  pick: { parameters: ['map'], rest: 'string', call: (map: ValueMap, ...keys: string[]) => filterMap(map, key => keys.includes(key)) },
+  omit: { parameters: ['map'], rest: 'string', call: (map: ValueMap, ...keys: string[]) => filterMap(map, key => !keys.includes(key)) },
   dig: { parameters: ['any', 'any', 'any'], rest: 'any', call: dig },
 }
 

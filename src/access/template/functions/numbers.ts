@@ -4,14 +4,14 @@ import { parseNumber } from '../literals.js'
 import type { GoFunction, Value } from '../values.js'
 
 export const numbers: Readonly<Record<string, GoFunction>> = {
-  add: { parameters: [], rest: 'any', call: (...values: readonly Value[]) => values.reduce<bigint>((sum, value) => wrap(sum + toInt64(value)), 0n) },
+  add: { parameters: [], rest: 'any', call: (...values: Value[]) => wrap(values.map(toInt64).reduce((sum, value) => sum + value, 0n)) },
   add1: { parameters: ['any'], call: (value: Value) => wrap(toInt64(value) + 1n) },
   sub: { parameters: ['any', 'any'], call: (left: Value, right: Value) => wrap(toInt64(left) - toInt64(right)) },
-  mul: { parameters: ['any'], rest: 'any', call: (...values: readonly Value[]) => values.reduce<bigint>((product, value) => wrap(product * toInt64(value)), 1n) },
+  mul: { parameters: ['any'], rest: 'any', call: (...values: Value[]) => values.map(toInt64).reduce((product, value) => wrap(product * value)) },
   div: { parameters: ['any', 'any'], call: (left: Value, right: Value) => wrap(toInt64(left) / divisor(right)) },
   mod: { parameters: ['any', 'any'], call: (left: Value, right: Value) => wrap(toInt64(left) % divisor(right)) },
-  max: { parameters: ['any'], rest: 'any', call: (...values: readonly Value[]) => values.map(toInt64).reduce((most, value) => value > most ? value : most) },
-  min: { parameters: ['any'], rest: 'any', call: (...values: readonly Value[]) => values.map(toInt64).reduce((least, value) => value < least ? value : least) },
+  max: { parameters: ['any'], rest: 'any', call: (...values: Value[]) => values.map(toInt64).reduce((most, one) => one > most ? one : most) },
+  min: { parameters: ['any'], rest: 'any', call: (...values: Value[]) => values.map(toInt64).reduce((least, one) => one < least ? one : least) },
   int: { parameters: ['any'], call: toInt64 },
   int64: { parameters: ['any'], call: toInt64 },
   float64: { parameters: ['any'], call: toFloat64 },

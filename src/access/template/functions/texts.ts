@@ -19,7 +19,7 @@ export const texts: Readonly<Record<string, GoFunction>> = {
   upper: { parameters: ['string'], call: (text: string) => text.toUpperCase() },
   trim: { parameters: ['string'], call: trimSpace },
   trimAll: { parameters: ['string', 'string'], call: trimAll },
-  trimPrefix: { parameters: ['string', 'string'], call: (cut: string, text: string) => text.startsWith(cut) ? text.slice(cut.length) : text },
+  trimPrefix: { parameters: ['string', 'string'], call: trimPrefix },
   trimSuffix: { parameters: ['string', 'string'], call: trimSuffix },
   nospace: { parameters: ['string'], call: (text: string) => text.replace(spaces, '') },
   replace: { parameters: ['string', 'string', 'string'], call: replace },
@@ -29,12 +29,12 @@ export const texts: Readonly<Record<string, GoFunction>> = {
   repeat: { parameters: ['int', 'string'], call: repeat },
   trunc: { parameters: ['int', 'string'], call: trunc },
   substr: { parameters: ['int', 'int', 'string'], call: substr },
-  cat: { parameters: [], rest: 'any', call: (...values: readonly Value[]) => values.filter(isPresent).map(formatValue).join(' ') },
-  quote: { parameters: [], rest: 'any', call: (...values: readonly Value[]) => values.filter(isPresent).map(value => quote(toText(value))).join(' ') },
-  squote: { parameters: [], rest: 'any', call: (...values: readonly Value[]) => values.filter(isPresent).map(value => `'${formatValue(value)}'`).join(' ') },
+  cat: { parameters: [], rest: 'any', call: (...values: Value[]) => joinPresent(values, formatValue) },
+  quote: { parameters: [], rest: 'any', call: (...values: Value[]) => joinPresent(values, value => quote(toText(value))) },
+  squote: { parameters: [], rest: 'any', call: (...values: Value[]) => joinPresent(values, value => `'${formatValue(value)}'`) },
   toString: { parameters: ['any'] as const, call: toText },
 
-  split: { parameters: ['string', 'string'], call: (separator: string, text: string) => makeMap(splitText(separator, text).map((part, index) => [`_${index}`, part])) },
+  split: { parameters: ['string', 'string'], call: splitToMap },
   splitList: { parameters: ['string', 'string'], call: splitText },
   join: { parameters: ['string', 'any'], call: (separator: string, value: Value) => joinTexts(toStrings(value), separator) },
   toStrings: { parameters: ['any'], call: toStrings },
@@ -42,6 +42,10 @@ export const texts: Readonly<Record<string, GoFunction>> = {
   html: { parameters: [], rest: 'any', call: (...values: readonly Value[]) => escapeHtml(printedTogether(values)) },
   js: { parameters: [], rest: 'any', call: (...values: readonly Value[]) => escapeScript(printedTogether(values)) },
   urlquery: { parameters: [], rest: 'any', call: (...values: readonly Value[]) => escapeQuery(printedTogether(values)) },
+}
+
+function joinPresent(values: readonly Value[], write: (value: Value) => string): string {
+  return joinTexts(values.filter(isPresent).map(write), ' ')
 }
 
 function isPresent(value: Value): boolean {
@@ -64,6 +68,10 @@ function trimWhere(text: string, unwanted: (character: string) => boolean): stri
   while (start < end && unwanted(characters[start] as string)) start++
   while (end > start && unwanted(characters[end - 1] as string)) end--
   return characters.slice(start, end).join('')
+}
+
+function trimPrefix(cut: string, text: string): string {
+  return text.startsWith(cut) ? text.slice(cut.length) : text
 }
 
 function trimSuffix(cut: string, text: string): string {
@@ -108,6 +116,10 @@ export function byteSlice(text: string, from: bigint, to: bigint): string {
 
 function splitText(separator: string, text: string): string[] {
   return separator === '' ? [...text] : text.split(separator)
+}
+
+function splitToMap(separator: string, text: string): Value {
+  return makeMap(splitText(separator, text).map((part, index) => [`_${index}`, part]))
 }
 
 function toStrings(value: Value): string[] {
