@@ -122,11 +122,11 @@ function cached(store: Store, entries: number): Store {
 }
 
 /** What the handlers of access rules may use of the rest. */
-export function ruleServices(config: Config, sessions: Sessions, { fetchBounded, responses, keySets }: RemoteAccess): Services {
+export function ruleServices(config: Config, sessions: Sessions, { fetchBounded, responses, keySets, baseDir }: RemoteAccess): Services {
   const publicUrl = config.urls.self.public.replace(/\/+$/, '')
   return {
     sessions, sessionCookie: config.session.cookie.name, sessionDocument: found => sessionDocument(found, publicUrl),
-    fetchBounded, responses, keySets,
+    fetchBounded, responses, keySets, baseDir,
   }
 }
 

@@ -7,10 +7,14 @@ import { type UrlMatcher, compileMatcher } from './matcher.js'
 import { PatternError } from './pattern/syntax-tree.js'
 import type { AccessRule, AnswerError, Authenticate, Authorizer, Mutator, Services } from './pipeline.js'
 import type { HandlerEntry, RuleDocument } from './rule-schema.js'
-import { readUpstream } from './rule-upstream.js'
+import type { Path } from './rule-source.js'
+import { readUpstream, type TlsDefaults } from './rule-upstream.js'
+import { createTlsReader, type TlsSettings } from './upstream-tls.js'
 
 /** The part of the configuration that rules depend on. */
-export type AccessConfig = Pick<Config, 'access_rules' | 'authenticators' | 'authorizers' | 'mutators' | 'errors'>
+export type AccessConfig = Pick<Config, 'access_rules' | 'authenticators' | 'authorizers' | 'mutators' | 'errors'> & {
+  readonly proxy?: Pick<Config['proxy'], 'tls'>
+}
 
 /** A rule, and what finds it. */
 export interface CompiledRule {
@@ -23,8 +27,14 @@ export interface CompiledRule {
   readonly methods: ReadonlySet<string>
   /** Header names, lower-case, that its handlers may set. */
   readonly sets: readonly string[]
-  /** Sentences about what makes the rule useless. */
-  readonly warnings: readonly string[]
+  /** What makes the rule useless or unsafe, and which of its values does. */
+  readonly warnings: readonly RuleWarning[]
+}
+
+export interface RuleWarning {
+  readonly path: Path
+  /** A sentence about the rule. */
+  readonly message: string
 }
 
 /** What is the same for all rules. */
@@ -34,6 +44,7 @@ export interface Compiler {
   readonly services: Services
   /** Handlers of `errors.fallback`. */
   readonly fallback: readonly AnswerError[]
+  readonly tls: TlsDefaults
 }
 
 interface Kinds {
@@ -43,7 +54,7 @@ interface Kinds {
   readonly errors: Kind<AnswerError>
 }
 
-/** Reports what is wrong with `errors.fallback`. */
+/** Reports what is wrong with `errors.fallback` and `proxy.tls`. */
 export function createCompiler(config: AccessConfig, services: Services, report: Report): Compiler {
   const kinds: Kinds = {
     authenticators: kindOf('authenticator', 'authenticators', authenticators, config.authenticators),
@@ -54,7 +65,13 @@ export function createCompiler(config: AccessConfig, services: Services, report:
   const fallback = config.errors.fallback.map((handler, index) => (
     makeHandler(kinds.errors, { handler }, ['errors', 'fallback', index], `errors.fallback[${index}]`, services, report)
   ))
-  return { kinds, strategy: config.access_rules.matching_strategy, services, fallback: defined(fallback) }
+  const tls = tlsDefaults(config.proxy?.tls ?? {}, services.baseDir, report)
+  return { kinds, strategy: config.access_rules.matching_strategy, services, fallback: defined(fallback), tls }
+}
+
+function tlsDefaults(settings: TlsSettings, baseDir: string, report: Report): TlsDefaults {
+  const read = createTlsReader(baseDir)
+  return { settings, read, made: read(settings, (key, message) => report(['proxy', 'tls', key], message)) }
 }
 
 function kindOf<Made>(singular: string, plural: string, handlers: Kind<Made>['handlers'], settings: object): Kind<Made> {
@@ -70,7 +87,7 @@ export function compileRule(document: RuleDocument, compiler: Compiler, report: 
   }
 
   const matcher = readMatch(document, compiler, count)
-  const upstream = readUpstream(document, count)
+  const upstream = readUpstream(document, compiler.tls, count)
   const handlers = readHandlers(document, compiler, count)
   if (mistakes > 0) return undefined
 
@@ -81,7 +98,7 @@ export function compileRule(document: RuleDocument, compiler: Compiler, report: 
     matcher,
     methods,
     sets: [...handlers.authorizers, ...handlers.mutators].flatMap(({ sets }) => sets),
-    warnings: uselessness(document, matcher),
+    warnings: [...uselessness(document, matcher), ...carelessness(document)],
     rule: {
       id,
       upstream,
@@ -165,8 +182,16 @@ function defined<Value>(values: readonly (Value | undefined)[]): Value[] {
   return values.filter(value => value !== undefined)
 }
 
-function uselessness({ match }: RuleDocument, matcher: UrlMatcher | undefined): string[] {
-  if (matcher === undefined) return ['it is a gRPC rule, which matches no HTTP request']
-  const warnings = matcher.warnings.map(reason => `it matches nothing: ${reason}`)
-  return (match?.methods ?? []).length === 0 ? [...warnings, 'it matches nothing: it has no methods'] : warnings
+function uselessness({ match }: RuleDocument, matcher: UrlMatcher | undefined): RuleWarning[] {
+  const path = ['match', 'url']
+  if (matcher === undefined) return [{ path, message: 'it is a gRPC rule, which matches no HTTP request' }]
+  const warnings = matcher.warnings.map(reason => ({ path, message: `it matches nothing: ${reason}` }))
+  return (match?.methods ?? []).length === 0 ? [...warnings, { path, message: 'it matches nothing: it has no methods' }] : warnings
+}
+
+/** Said once for `proxy.tls`, and for every rule that says so itself. */
+export const unverified = 'certificates of upstreams are not verified, anybody on the way can pose as one'
+
+function carelessness({ upstream }: RuleDocument): RuleWarning[] {
+  return upstream?.tls?.insecure_skip_verify === true ? [{ path: ['upstream', 'tls', 'insecure_skip_verify'], message: unverified }] : []
 }

@@ -1,4 +1,6 @@
 /** The shapes that everything in `access/` hangs on: who is asking, the four kinds of handler, a decision. */
+import type { SecureContext } from 'node:tls'
+
 import type { Answer, GatewayError } from '../errors.js'
 import type { AccessRequest } from '../http/access-request.js'
 import type { Sessions } from '../session/sessions.js'
@@ -53,6 +55,18 @@ export interface Mutator {
 /** `undefined` means "not responsible" (its `when` does not fit). The request is absent when the URL was refused before matching. */
 export type AnswerError = (error: GatewayError, request: AccessRequest | undefined) => Answer | undefined
 
+/** What an https upstream is checked against, and shown. */
+export interface UpstreamTls {
+  /** Differs between settings that differ in anything: connections are pooled by it. */
+  readonly id: string
+  /** The authorities that are trusted, and the certificate that is shown. */
+  readonly context: SecureContext
+  /** The name that is asked for and that the certificate must be for; absent: the host of the upstream's URL. */
+  readonly serverName?: string
+  /** False: any certificate does, so anybody on the way can pose as the upstream. */
+  readonly verify: boolean
+}
+
 /** Where an allowed request goes. Durations are milliseconds; absent ones come from `proxy.timeout`. */
 export interface Upstream {
   /** `http(s)://host:port`, what connections are pooled by. */
@@ -63,6 +77,8 @@ export interface Upstream {
   readonly stripPath?: string
   /** Whether the upstream gets the client's `Host` instead of its own. */
   readonly preserveHost: boolean
+  /** Absent: a certificate that Node's own authorities vouch for, for the host of the URL. */
+  readonly tls?: UpstreamTls
   readonly timeout?: { readonly connect?: number, readonly response?: number }
   /** 413 beyond it; absent: `serve.public.limits.body_bytes`. */
   readonly maxBodyBytes?: number

@@ -7,10 +7,12 @@ export interface RemoteAccess {
   readonly fetchBounded: FetchBounded
   readonly responses: ResponseCache
   readonly keySets: KeySets
+  /** Where relative names of files in rules start. */
+  readonly baseDir: string
 }
 
 /** `baseDir` is where relative `file://` URLs of key sets start. Nothing is opened before a handler asks for something. */
 export function createRemoteAccess(baseDir: string): RemoteAccess & { close(): Promise<void> } {
   const { fetchBounded, close } = createOutgoing()
-  return { fetchBounded, responses: createResponseCache(), keySets: createKeySets(baseDir, fetchBounded), close }
+  return { fetchBounded, responses: createResponseCache(), keySets: createKeySets(baseDir, fetchBounded), baseDir, close }
 }

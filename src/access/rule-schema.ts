@@ -4,6 +4,8 @@
  */
 import type { FromSchema } from 'json-schema-to-ts'
 
+import { tlsProperties } from '../config/sections/upstream-tls.js'
+
 const duration = { type: 'string', pattern: '^([0-9]+(\\.[0-9]+)?(ns|us|ms|s|m|h))+$' } as const
 const extra = { '^x-': {} } as const
 
@@ -31,6 +33,12 @@ const match = {
   },
 } as const
 
+const tls = {
+  type: 'object', additionalProperties: false,
+  description: 'How an https upstream is checked, key by key over `proxy.tls`. Files are PEM, relative to the configuration, and read when rules are loaded.',
+  properties: tlsProperties,
+} as const
+
 const upstream = {
   type: 'object', additionalProperties: false, patternProperties: extra,
   properties: {
@@ -44,6 +52,7 @@ const upstream = {
         response: { ...duration, description: 'Waiting for the head of the response; 504 beyond it. Default: `proxy.timeout.response`.' },
       },
     },
+    tls,
     max_body_bytes: { type: 'integer', minimum: 0, description: 'Size of a request body, 413 beyond it; 0 is no limit. Default: `serve.public.limits.body_bytes`.' },
     keep_alive: { type: 'boolean', description: 'Whether connections are used again. Default: true.' },
     body_on_safe_methods: { type: 'boolean', description: 'Whether a GET, HEAD or OPTIONS request may have a body. Default: false.' },

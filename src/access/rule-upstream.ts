@@ -3,11 +3,20 @@ import { durationMs } from '../config/duration.js'
 import type { Report } from './handler-config.js'
 import { canonicalPathText } from './pattern/canonical-text.js'
 import { PatternError } from './pattern/syntax-tree.js'
-import type { Upstream } from './pipeline.js'
+import type { Upstream, UpstreamTls } from './pipeline.js'
 import type { RuleDocument } from './rule-schema.js'
+import type { ReadTls, TlsSettings } from './upstream-tls.js'
+
+/** What goes for https upstreams whose rule says nothing, or not everything. */
+export interface TlsDefaults {
+  readonly settings: TlsSettings
+  /** What becomes of `settings` alone. */
+  readonly made: UpstreamTls | undefined
+  readonly read: ReadTls
+}
 
 /** `undefined` when the rule has none (it serves the decision API only), and when it was reported. */
-export function readUpstream({ upstream = {} }: RuleDocument, report: Report): Upstream | undefined {
+export function readUpstream({ upstream = {} }: RuleDocument, tls: TlsDefaults, report: Report): Upstream | undefined {
   const stripPath = readStripPath(upstream.strip_path ?? '', report)
   if (upstream.url === undefined || upstream.url === '') return undefined
 
@@ -17,6 +26,7 @@ export function readUpstream({ upstream = {} }: RuleDocument, report: Report): U
     return undefined
   }
 
+  const upstreamTls = url.protocol === 'https:' ? readTls(upstream, tls, report) : refuseTls(upstream, report)
   const { connect, response } = upstream.timeout ?? {}
   const timeout = {
     ...(connect === undefined ? {} : { connect: durationMs(connect) }),
@@ -27,11 +37,21 @@ export function readUpstream({ upstream = {} }: RuleDocument, report: Report): U
     basePath: url.pathname.replace(/\/+$/, ''),
     ...(stripPath === '' ? {} : { stripPath }),
     preserveHost: upstream.preserve_host === true,
+    ...(upstreamTls === undefined ? {} : { tls: upstreamTls }),
     ...(upstream.timeout === undefined ? {} : { timeout }),
     ...(upstream.max_body_bytes === undefined ? {} : { maxBodyBytes: upstream.max_body_bytes }),
     keepAlive: upstream.keep_alive !== false,
     bodyOnSafeMethods: upstream.body_on_safe_methods === true,
   }
+}
+
+function readTls({ tls }: NonNullable<RuleDocument['upstream']>, { settings, made, read }: TlsDefaults, report: Report): UpstreamTls | undefined {
+  if (tls === undefined) return made
+  return read({ ...settings, ...tls }, (key, message) => report(['upstream', 'tls', key], `Value of "upstream.tls.${key}" is not right: ${message}`))
+}
+
+function refuseTls({ tls }: NonNullable<RuleDocument['upstream']>, report: Report): undefined {
+  if (tls !== undefined) report(['upstream', 'tls'], 'Value of "upstream.tls" is for an "upstream.url" that begins with https://')
 }
 
 /** The URL, or why it can't be used. */

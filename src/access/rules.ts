@@ -1,7 +1,7 @@
 /** The set of access rules in force: which rule a request meets, and what goes for every rule. */
 import { GatewayError } from '../errors.js'
 import type { AccessRequest } from '../http/access-request.js'
-import { type AccessConfig, type CompiledRule, compileRule, createCompiler } from './compile-rule.js'
+import { type AccessConfig, type CompiledRule, compileRule, createCompiler, unverified } from './compile-rule.js'
 import { composeAnswerError } from './errors/answer-error.js'
 import { overlapWarnings } from './overlaps.js'
 import type { AccessRule, Services } from './pipeline.js'
@@ -57,13 +57,13 @@ export function compileRules(files: readonly RuleFile[], config: AccessConfig, s
   mistakes.push(...read.flatMap(found => found.mistakes), ...sharedIds(placed))
 
   const compiled: CompiledRule[] = []
-  const warnings: string[] = []
+  const warnings = config.proxy?.tls.insecure_skip_verify === true ? [`configuration proxy.tls.insecure_skip_verify: ${unverified}`] : []
   for (const { document, placeOf } of placed) {
     const rule = document.id === '' ? undefined : document.id
     const made = compileRule(document, compiler, (path, message) => mistakes.push({ ...placeOf(path), rule, message }))
     if (made === undefined) continue
     compiled.push(made)
-    warnings.push(...made.warnings.map(message => mistakeText({ ...placeOf(['match', 'url']), rule, message })))
+    warnings.push(...made.warnings.map(({ path, message }) => mistakeText({ ...placeOf(path), rule, message })))
   }
   if (mistakes.length > 0) throw new RuleMistakes(inFileOrder(mistakes, files))
 

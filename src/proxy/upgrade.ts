@@ -1,7 +1,7 @@
 /** WebSockets: the handshake is decided on and rewritten like any request, then the connection is a tunnel. */
 import { request as httpRequest, type ClientRequest, type IncomingMessage } from 'node:http'
 import { request as httpsRequest } from 'node:https'
-import type { Socket } from 'node:net'
+import { isIP, type Socket } from 'node:net'
 import { pipeline } from 'node:stream'
 
 import type { AuthenticationSession, Decision, Upstream } from '../access/pipeline.js'
@@ -97,14 +97,17 @@ interface HandshakeAnswer {
 
 /** Sends the handshake on a connection of its own. Rejects with a `GatewayError`; ends when the client goes away. */
 function handshake(
-  { origin, timeout }: Upstream, path: string, fields: readonly string[], client: Socket, defaults: UpgraderOptions['timeout'],
+  { origin, timeout, tls }: Upstream, path: string, fields: readonly string[], client: Socket, defaults: UpgraderOptions['timeout'],
 ): Promise<HandshakeAnswer> {
   const { protocol, hostname, port } = new URL(origin)
   const host = hostname.replace(/^\[|\]$/g, '')
 
   return new Promise((resolve, reject) => {
     const send = protocol === 'https:' ? httpsRequest : httpRequest
-    const sent: ClientRequest = send({ host, port, path, method: 'GET', headers: fields, agent: false, setHost: false, maxHeaderSize: 32_768 })
+    const sent: ClientRequest = send({
+      host, port, path, method: 'GET', headers: fields, agent: false, setHost: false, maxHeaderSize: 32_768,
+      ...(tls !== undefined && { secureContext: tls.context, rejectUnauthorized: tls.verify, servername: tls.serverName ?? (isIP(host) === 0 ? host : '') }),
+    })
     const connectMs = timeout?.connect ?? defaults.connect
     const responseMs = timeout?.response ?? defaults.response
     let timer = connectMs === 0 ? undefined : setTimeout(() => fail(new GatewayError('upstream_unreachable', { detail: 'connect timeout' })), connectMs)

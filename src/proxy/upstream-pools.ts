@@ -2,7 +2,7 @@
 import { isIP, type Socket } from 'node:net'
 import { buildConnector, Pool, type Dispatcher } from 'undici'
 
-import type { Upstream } from '../access/pipeline.js'
+import type { Upstream, UpstreamTls } from '../access/pipeline.js'
 import { GatewayError } from '../errors.js'
 import { hearOut } from './early-answer.js'
 
@@ -39,9 +39,9 @@ export function createUpstreamPools(options: PoolOptions): UpstreamPools {
   const byUpstream = new WeakMap<Upstream, CountedPool>()
   const diedInPool = new WeakSet<Error>()
 
-  function open({ origin, timeout }: Upstream, keepAlive: boolean): CountedPool {
+  function open({ origin, timeout, tls }: Upstream, keepAlive: boolean): CountedPool {
     const connectMs = timeout?.connect ?? options.connectMs
-    const key = `${origin} ${connectMs} ${keepAlive}`
+    const key = `${origin} ${connectMs} ${keepAlive} ${tls?.id ?? ''}`
     const opened = pools.get(key)
     if (opened !== undefined) return opened
 
@@ -51,7 +51,7 @@ export function createUpstreamPools(options: PoolOptions): UpstreamPools {
       ...(keepAlive && { keepAliveTimeout: options.keepAliveMs, keepAliveMaxTimeout: options.keepAliveMs }),
       keepAliveTimeoutThreshold: 1000,
       maxHeaderSize: maxHeaderBytes,
-      connect: connector(connectMs, diedInPool),
+      connect: connector(connectMs, tls, diedInPool),
     })
     const counted = { pool, pending: 0 }
     pools.set(key, counted)
@@ -104,12 +104,12 @@ function dispatchCounted(counted: CountedPool, request: Dispatcher.DispatchOptio
 }
 
 /** undici's, with the upstream's own name for TLS whatever `Host` says, and with an eye on how connections end. */
-function connector(timeout: number, diedInPool: WeakSet<Error>): buildConnector.connector {
-  const connect = buildConnector({ timeout })
+function connector(timeout: number, tls: UpstreamTls | undefined, diedInPool: WeakSet<Error>): buildConnector.connector {
+  const connect = buildConnector({ timeout, ...(tls !== undefined && { secureContext: tls.context, rejectUnauthorized: tls.verify }) })
 
   return (target, callback) => {
     const host = target.hostname
-    const options = { ...target, servername: isIP(host) === 0 ? host : '' }
+    const options = { ...target, servername: tls?.serverName ?? (isIP(host) === 0 ? host : '') }
     connect(options, (...[error, socket]) => {
       if (error !== null) {
         callback(error, null)

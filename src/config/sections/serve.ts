@@ -1,4 +1,5 @@
 /** `serve`, `proxy`, `log`: the listeners, how the gateway forwards, what it writes about it. */
+import { tlsProperties } from './upstream-tls.js'
 
 export const duration = {
   type: 'string',
@@ -79,6 +80,11 @@ export const proxy = {
         response: { ...duration, default: '60s', description: 'Waiting for the head of an upstream\'s response; 504 beyond it.' },
         body: { ...duration, default: '0s', description: 'Longest pause inside an upstream\'s response body; `0s` is no limit, as event streams need.' },
       },
+    },
+    tls: {
+      type: 'object', additionalProperties: false, default: {},
+      description: 'How https upstreams are checked where a rule\'s `upstream.tls` does not say. Files are PEM, relative to the configuration, and read when rules are loaded.',
+      properties: tlsProperties,
     },
     connections: { type: 'integer', minimum: 1, default: 256, description: 'Connections to one upstream origin from one process.' },
     keep_alive: { ...duration, default: '4s', description: 'How long an idle upstream connection is kept. Stay below the upstream\'s own idle timeout.' },
