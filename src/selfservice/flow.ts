@@ -76,7 +76,7 @@ export async function takeUp(readId: () => string, kinds: readonly FlowKind[], v
   if (Date.now() >= flow.expiresAt) return { reply: await startAgain(flow, { code: 'flow_expired' }, visit, service) }
   if (flow.issuedAt > Date.now() + clockToleranceMs) {
     const method = service.model.methods[0] as Method
-    return { reply: await refuse(flow, method, [{ code: 'flow_issued_in_future' }], {}, visit, service) }
+    return { reply: await refuse(flow, method, [{ code: 'flow_issued_in_future', params: { kind: flow.kind } }], {}, visit, service) }
   }
   return { flow }
 }
