@@ -8,8 +8,8 @@ import type { IncomingHttpHeaders } from 'node:http'
 import { readCookie } from './cookies.js'
 import type { OriginList } from './origins.js'
 
-/** The cookie's name, that of the predecessor. */
-export const csrfCookieName = 'csrf_token'
+/** The cookie's name. Not the predecessor's `csrf_token`, which apps behind the gateway use for themselves. */
+export const csrfCookieName = 'oathgate_csrf'
 
 /** A year; the cookie stays the same until logout, so that forms in parallel tabs work. */
 export const csrfCookieMaxAgeSeconds = 31_536_000

@@ -52,11 +52,11 @@ export async function start(options: ProxyOptions = {}): Promise<Proxy> {
   const forwarder = createForwarder({
     timeout: { connect: options.connect ?? 1000, response: options.response ?? 5000, body: options.body ?? 0 },
     connections: options.connections ?? 64, keepAlive: options.keepAlive ?? 4000, maxBodyBytes: options.maxBodyBytes ?? 0,
-    ownCookies: ['ory_kratos_session', 'csrf_token'],
+    ownCookies: ['ory_kratos_session', 'oathgate_csrf'],
   })
   const upgrader = createUpgrader({
     timeout: { connect: options.connect ?? 1000, response: options.response ?? 5000 },
-    ownCookies: ['ory_kratos_session', 'csrf_token'], allowedOrigins: ['https://friend.test', 'https://*.friends.test', '*'],
+    ownCookies: ['ory_kratos_session', 'oathgate_csrf'], allowedOrigins: ['https://friend.test', 'https://*.friends.test', '*'],
   })
   const upstream: Upstream = {
     origin: recorder.origin, basePath: '', preserveHost: false, keepAlive: true, bodyOnSafeMethods: false, ...options.upstream,

@@ -147,7 +147,7 @@ t.test('H12 hop-by-hop fields of the answer end here, everything else arrives as
   proxy.recorder.reset()
   proxy.recorder.behave({ answer: socket => socket.write([
     'HTTP/1.1 299 Fine Indeed', 'Connection: close, X-Secret', 'X-Secret: 1', 'Keep-Alive: timeout=99', 'Proxy-Authenticate: Basic', 'Trailer: X', 'Upgrade: x', 'X-Thing: 1', 'x-thing: 2', 'X-Empty:',
-    'Set-Cookie: a=1', 'Set-Cookie: ory_kratos_session=stolen; Path=/', 'Set-Cookie: b=2', 'set-cookie:  csrf_token = x', 'Content-Length: 2', '', 'ok',
+    'Set-Cookie: a=1', 'Set-Cookie: ory_kratos_session=stolen; Path=/', 'Set-Cookie: b=2', 'set-cookie:  oathgate_csrf = x', 'Content-Length: 2', '', 'ok',
   ].join('\r\n')) })
   const { text } = await sendRaw(proxy.port, 'GET /public/x HTTP/1.1\r\nHost: app.test\r\n\r\n', { until: oneAnswer })
   const [status, ...fields] = text.slice(0, text.indexOf('\r\n\r\n')).split('\r\n')
@@ -164,7 +164,7 @@ t.test('our own cookies stay here, others travel', async t => {
   const table: readonly (readonly [sent: readonly string[], seen: readonly string[]])[] = [
     [[`Cookie: ${aliceCookie}`], []],
     [[`Cookie: a=1; ${aliceCookie}; b=2`], ['a=1; b=2']],
-    [[`Cookie: a=1;${aliceCookie};csrf_token=x;`, 'Cookie: c=3'], ['a=1', 'c=3']],
+    [[`Cookie: a=1;${aliceCookie};oathgate_csrf=x;`, 'Cookie: c=3'], ['a=1', 'c=3']],
     [[`Cookie: ${aliceCookie}; xory_kratos_session=1; ory_kratos_session2=2`], ['xory_kratos_session=1; ory_kratos_session2=2']],
     [[`Cookie: ${aliceCookie}; a=ory_kratos_session`], ['a=ory_kratos_session']],
     [[`Cookie: a="x; ${aliceCookie}; b=y"`], ['a="x; b=y"']],

@@ -58,11 +58,11 @@ for (const kind of ['registration', 'login'] as const) {
   t.test(`C3 C4 ${kind}: the token is worth nothing without the cookie it was made from`, async t => {
     const attacker = newVisitor()
     const form = await open(attacker, gateway, kind)
-    const csrfCookie = attacker.jar.get('csrf_token')
+    const csrfCookie = attacker.jar.get('oathgate_csrf')
     const cookies: (string | undefined)[] = [undefined, '', 'A'.repeat(44), `${'A'.repeat(43)}=`]
     for (const cookie of cookies) {
       const victim = newVisitor()
-      if (cookie !== undefined) victim.jar.set('csrf_token', { value: cookie, path: '/' })
+      if (cookie !== undefined) victim.jar.set('oathgate_csrf', { value: cookie, path: '/' })
       await refused(t, await victim.submit(form.action, { ...fields[kind], csrf_token: form.csrf }), victim, form, kind, `cookie ${cookie}`)
     }
 
@@ -71,7 +71,7 @@ for (const kind of ['registration', 'login'] as const) {
     await refused(t, await victim.submit(form.action, { ...fields[kind], csrf_token: form.csrf }), victim, form, kind, 'a browser with a flow of its own')
 
     // Which of two cookies is ours nobody can tell.
-    for (const cookie of [`csrf_token=${csrfCookie?.value}; csrf_token=x`, `csrf_token=x; csrf_token=${csrfCookie?.value}`]) {
+    for (const cookie of [`oathgate_csrf=${csrfCookie?.value}; oathgate_csrf=x`, `oathgate_csrf=x; oathgate_csrf=${csrfCookie?.value}`]) {
       const page = await newVisitor().submit(form.action, { ...fields[kind], csrf_token: form.csrf }, { cookie })
       await refused(t, page, newVisitor(), form, kind, 'two cookies')
     }
@@ -159,22 +159,22 @@ t.test('1.1 the token looks different each time, and every one is good', async t
 t.test('1.1 the cookie stays from flow to flow, so forms in several tabs work', async t => {
   const visitor = newVisitor()
   const tabs = [await open(visitor, gateway, 'registration'), await open(visitor, gateway, 'login'), await open(visitor, gateway, 'login')]
-  const cookie = visitor.jar.get('csrf_token')?.value
+  const cookie = visitor.jar.get('oathgate_csrf')?.value
   t.match(cookie, /^[A-Za-z0-9+/]{43}=$/)
-  t.equal(visitor.jar.get('csrf_token')?.path, '/.ory/kratos/public', 'sent to self-service paths alone')
+  t.equal(visitor.jar.get('oathgate_csrf')?.path, '/.ory/kratos/public', 'sent to self-service paths alone')
   await visitor.submit(tabs[2]?.action ?? '', { identifier: 'ada', password: 'not hers', csrf_token: tabs[2]?.csrf ?? '' })
   const done = await visitor.submit(tabs[1]?.action ?? '', { identifier: 'ada', password: goodPassword, csrf_token: tabs[1]?.csrf ?? '' })
   t.equal(done.location, `${ui}/dashboard`)
-  t.equal(visitor.jar.get('csrf_token')?.value, cookie)
+  t.equal(visitor.jar.get('oathgate_csrf')?.value, cookie)
 })
 
 t.test('1.1 a cookie that was not made here is replaced when a flow begins', async t => {
   for (const value of ['', 'x', 'A'.repeat(43), `${'A'.repeat(42)}-=`]) {
     const visitor = newVisitor()
-    visitor.jar.set('csrf_token', { value, path: '/.ory/kratos/public' })
+    visitor.jar.set('oathgate_csrf', { value, path: '/.ory/kratos/public' })
     await begin(visitor, gateway, 'login')
-    t.match(visitor.jar.get('csrf_token')?.value, /^[A-Za-z0-9+/]{43}=$/)
-    t.not(visitor.jar.get('csrf_token')?.value, value)
+    t.match(visitor.jar.get('oathgate_csrf')?.value, /^[A-Za-z0-9+/]{43}=$/)
+    t.not(visitor.jar.get('oathgate_csrf')?.value, value)
   }
 })
 

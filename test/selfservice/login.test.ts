@@ -68,7 +68,7 @@ t.test('L3 a flow that is not known, or no login, goes to the error page', async
   const registration = await open(visitor, gateway, 'registration')
   const unknown = '5b0c1e0e-3f0a-4a52-9d3c-0b1d7f2a9c11'
   for (const id of [unknown, registration.id]) {
-    const csrf = maskCsrfToken(csrfToken(visitor.jar.get('csrf_token')?.value ?? '', id))
+    const csrf = maskCsrfToken(csrfToken(visitor.jar.get('oathgate_csrf')?.value ?? '', id))
     const page = await visitor.submit(`${submitUrl}?request=${id}`, { csrf_token: csrf, identifier: 'ada', password: goodPassword })
     t.match(await errorsOf(gateway, page), [{ code: 404, status: 'Not Found', message: 'Unable to locate the resource' }])
   }

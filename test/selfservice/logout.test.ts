@@ -10,15 +10,15 @@ const url = `${gateway.publicUrl}/auth/browser/logout`
 t.test('S8 logout takes the session cookie away, changes the CSRF cookie and redirects', async t => {
   const visitor = newVisitor()
   await signUp(visitor, gateway, 's8')
-  const csrf = visitor.jar.get('csrf_token')?.value
+  const csrf = visitor.jar.get('oathgate_csrf')?.value
 
   const page = await logOut(visitor, gateway)
   t.equal(page.status, 302)
   t.equal(page.location, `${ui}/auth/login`)
   t.notOk(visitor.jar.has('ory_kratos_session'))
-  t.match([page.headers['set-cookie']].flat(), [/^ory_kratos_session=; .*Max-Age=0; Expires=Thu, 01 Jan 1970/, /^csrf_token=/])
-  t.ok(visitor.jar.has('csrf_token'))
-  t.not(visitor.jar.get('csrf_token')?.value, csrf)
+  t.match([page.headers['set-cookie']].flat(), [/^ory_kratos_session=; .*Max-Age=0; Expires=Thu, 01 Jan 1970/, /^oathgate_csrf=/])
+  t.ok(visitor.jar.has('oathgate_csrf'))
+  t.not(visitor.jar.get('oathgate_csrf')?.value, csrf)
   t.equal((await whoAmI(visitor, gateway)).status, 401)
 })
 

@@ -23,10 +23,10 @@ for (const kind of ['embedded', 'redis'] as const) {
       const visitor = newVisitor()
       const form = await open(visitor, gateway, 'registration')
       // Each of them as a tab that knows nothing of the others' session.
-      const csrf = visitor.jar.get('csrf_token')
+      const csrf = visitor.jar.get('oathgate_csrf')
       const answers = await Promise.all(fifty.map(index => {
         const tab = newVisitor()
-        if (csrf !== undefined) tab.jar.set('csrf_token', csrf)
+        if (csrf !== undefined) tab.jar.set('oathgate_csrf', csrf)
         return tab.submit(form.action, { csrf_token: form.csrf, password: goodPassword, 'traits.username': `person${index}`, 'traits.foobar': 'bar' })
       }))
       await checkOneWon(t, gateway, form, answers, 'registration')
@@ -38,10 +38,10 @@ for (const kind of ['embedded', 'redis'] as const) {
       await signUp(newVisitor(), gateway, 'ada')
       const visitor = newVisitor()
       const form = await open(visitor, gateway, 'login')
-      const csrf = visitor.jar.get('csrf_token')
+      const csrf = visitor.jar.get('oathgate_csrf')
       const answers = await Promise.all(fifty.map(() => {
         const tab = newVisitor()
-        if (csrf !== undefined) tab.jar.set('csrf_token', csrf)
+        if (csrf !== undefined) tab.jar.set('oathgate_csrf', csrf)
         return tab.submit(form.action, { csrf_token: form.csrf, identifier: 'ada', password: goodPassword })
       }))
       await checkOneWon(t, gateway, form, answers, 'login')

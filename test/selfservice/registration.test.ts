@@ -200,7 +200,7 @@ t.test('RP2 a flow that is no longer known goes to the error page', async t => {
   await begin(visitor, gateway, 'registration')
   const id = '5b0c1e0e-3f0a-4a52-9d3c-0b1d7f2a9c11'
   // What its form carried before it was forgotten.
-  const csrf = maskCsrfToken(csrfToken(visitor.jar.get('csrf_token')?.value ?? '', id))
+  const csrf = maskCsrfToken(csrfToken(visitor.jar.get('oathgate_csrf')?.value ?? '', id))
 
   const page = await visitor.submit(`${gateway.publicUrl}/auth/browser/methods/password/registration?request=${id}`, { csrf_token: csrf })
   t.match(await errorsOf(gateway, page), [{ code: 404, status: 'Not Found', message: 'Unable to locate the resource' }])
@@ -423,7 +423,7 @@ t.test('D8 what is not enabled is not offered and not accepted', async t => {
   const visitor = newVisitor()
   const id = await begin(visitor, other, 'registration')
   t.same((await readFlow(other, 'registration', id)).methods, {})
-  const csrf = maskCsrfToken(csrfToken(visitor.jar.get('csrf_token')?.value ?? '', id))
+  const csrf = maskCsrfToken(csrfToken(visitor.jar.get('oathgate_csrf')?.value ?? '', id))
   const page = await visitor.submit(`${other.publicUrl}/auth/browser/methods/password/registration?request=${id}`, {
     csrf_token: csrf, password: goodPassword, 'traits.username': 'd8', 'traits.foobar': 'bar',
   })

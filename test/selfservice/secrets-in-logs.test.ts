@@ -55,7 +55,7 @@ t.test('K4 whatever happens, no log line holds a password, a cookie, a token or 
     noteJar(visitor)
     return { action: action as string, csrf }
   }
-  const headers = { cookie: `a=${canary('cookie')}; ory_kratos_session=${canary('cookie')}; csrf_token=${canary('csrf')}`, authorization: `Bearer ${canary('authorization')}` }
+  const headers = { cookie: `a=${canary('cookie')}; ory_kratos_session=${canary('cookie')}; oathgate_csrf=${canary('csrf')}`, authorization: `Bearer ${canary('authorization')}` }
   const visitor = newVisitor()
   const password = `${canary('password')} ${goodPassword}`
 

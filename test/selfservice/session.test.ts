@@ -194,7 +194,7 @@ t.test('C1 cookies as a browser gets them: over https Secure, always HttpOnly an
   }, host)
   const out = await visitor.visit(`${other.publicUrl}/auth/browser/logout`, host)
 
-  t.match(begun.headers['set-cookie'], /^csrf_token=[A-Za-z0-9+/]{43}=; Path=\/\.ory\/kratos\/public; Max-Age=31536000; HttpOnly; SameSite=Lax; Secure$/)
+  t.match(begun.headers['set-cookie'], /^oathgate_csrf=[A-Za-z0-9+/]{43}=; Path=\/\.ory\/kratos\/public; Max-Age=31536000; HttpOnly; SameSite=Lax; Secure$/)
   t.match(done.headers['set-cookie'], /^ory_kratos_session=[\w.-]+; Path=\/; Max-Age=(86400|8639\d); HttpOnly; SameSite=Lax; Secure$/)
   for (const { headers } of [begun, done, out]) {
     for (const field of [headers['set-cookie'] ?? []].flat()) t.match(field, /; HttpOnly; SameSite=Lax; Secure$/)

@@ -60,7 +60,7 @@ async function storedError({ gateway }: Setting, page: Page): Promise<unknown> {
 /** The form of a flow that is not there, with a token that is right for it. */
 async function submitUnknown({ gateway }: Setting, visitor: Visitor, provider: string): Promise<Page> {
   await beginFlow(gateway, visitor, 'registration')
-  const cookie = visitor.jar.get('csrf_token')?.value ?? ''
+  const cookie = visitor.jar.get('oathgate_csrf')?.value ?? ''
   const csrf = maskCsrfToken(csrfToken(cookie, unknownId))
   return visitor.submit(`${gateway.publicUrl}/auth/browser/methods/oidc/auth/${unknownId}`, { csrf_token: csrf, provider })
 }
