@@ -142,7 +142,7 @@ async function measureSignUps(bench) {
     const { publicUrl, adminUrl } = gateway
     const flood = runLoad(bench, 'sign-ups.mjs', { publicUrl, adminUrl, lanes: 8, seconds: seconds + 2 }, everywhere)
     const [result, signUps] = await Promise.all([load(aim, seconds), flood])
-    if (signUps.failures > 0) throw new Error(`${signUps.failures} sign-ups failed`)
+    if (signUps.failures > 0) throw new Error(`${signUps.failures} sign-ups failed, the last with ${signUps.reason}`)
     return result
   })
   for (let round = 0; round < bench.rounds; round++) {

@@ -8,8 +8,12 @@ const startedAt = performance.now()
 const until = startedAt + seconds * 1000
 let done = 0
 let failures = 0
+let reason = ''
 
 await Promise.all(Array.from({ length: lanes }, async () => {
-  while (performance.now() < until) await signUp(gateway).then(() => { done++ }, () => { failures++ })
+  while (performance.now() < until) await signUp(gateway).then(() => { done++ }, error => {
+    failures++
+    reason = String(error)
+  })
 }))
-process.stdout.write(JSON.stringify({ done, failures, perSecond: done * 1000 / (performance.now() - startedAt) }), () => process.exit())
+process.stdout.write(JSON.stringify({ done, failures, reason, perSecond: done * 1000 / (performance.now() - startedAt) }), () => process.exit())

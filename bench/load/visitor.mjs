@@ -1,5 +1,5 @@
 /** Somebody who signs up: opens the form, submits it, keeps the cookie. */
-import { randomUUID } from 'node:crypto'
+import { randomBytes, randomUUID } from 'node:crypto'
 import { Agent, request } from 'undici'
 
 const agent = new Agent({ connections: 64 })
@@ -15,9 +15,10 @@ export async function signUp({ publicUrl, adminUrl }) {
   const { action, fields } = JSON.parse(flow.text).methods.password.config
   const token = fields.find((/** @type {{ name: string }} */ { name }) => name === 'csrf_token').value
 
+  // Two UUIDs are too similar now and then for a password and an address.
   const done = await ask(action, {
     cookie: cookies(begun.headers),
-    body: new URLSearchParams({ csrf_token: token, password: randomUUID(), 'traits.email': `${randomUUID()}@example.org` }).toString(),
+    body: new URLSearchParams({ csrf_token: token, password: randomBytes(18).toString('base64url'), 'traits.email': `${randomUUID()}@example.org` }).toString(),
   })
   const session = cookies(done.headers)
   if (done.status !== 302 || session === '') throw new Error(`the sign-up was answered with ${done.status} ${done.text}`)
