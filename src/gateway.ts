@@ -67,7 +67,8 @@ export function publicHandler({ readRequest, cors, selfService, rules, forwarder
     const decision = await decide(request, rules())
     exchange.ruleId = decision.rule.id
     exchange.subject = decision.session.subject
-    await forwarder.forward(req, res, request, decision)
+    const { error } = await forwarder.forward(req, res, request, decision)
+    if (error !== undefined) exchange.failure = error
   }
 
   return (req, res) => {

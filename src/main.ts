@@ -2,6 +2,7 @@
 /** The command line: finds the command, runs it, turns a failure into a sentence and an exit code. */
 import { health } from './cli/health.js'
 import { identities } from './cli/identities.js'
+import { jwks } from './cli/jwks.js'
 import { rules } from './cli/rules.js'
 import { serve } from './cli/serve.js'
 import { UsageError } from './cli/usage-error.js'
@@ -18,6 +19,7 @@ const commands: Readonly<Record<string, Command>> = {
   validate,
   rules,
   identities,
+  jwks,
   health,
   docs: documents,
   version: () => {
@@ -41,6 +43,7 @@ const usage = `oathgate ${version}: an identity-aware reverse proxy with registr
   oathgate identities get ID
   oathgate identities create [FILE]      from {"traits": {...}}; without FILE from standard input
   oathgate identities delete ID...
+  oathgate jwks generate                 a key set for the id_token mutator  --alg ALG [--kid ID] [--bits N]
   oathgate health alive|ready            ask a running gateway; exit code 1 when it says no
   oathgate version
 

@@ -30,12 +30,16 @@ export function logExchange(log: Log, req: IncomingMessage, res: ServerResponse,
       client: request?.clientAddress ?? req.socket.remoteAddress,
       rule_id: ruleId,
       subject: subject === '' ? undefined : subject,
-      // 499: the client went away before its answer was complete.
-      status: res.writableFinished ? res.statusCode : 499,
+      status: statusOf(res, failure),
       duration_ms: Math.round((performance.now() - startedAt) * 10) / 10,
       ...failureFields(failure),
     }, level === 'error' ? 'request failed' : 'request')
   })
+}
+
+/** 499: the client went away before its answer was complete. An answer that the upstream broke off keeps its status. */
+function statusOf(res: ServerResponse, failure: GatewayError | undefined): number {
+  return res.writableFinished || (failure !== undefined && res.headersSent) ? res.statusCode : 499
 }
 
 function failureFields(failure: GatewayError | undefined): object {

@@ -11,6 +11,9 @@ export interface Listener {
   close(): void
 }
 
+/** Connections that may wait to be accepted: a burst of slow clients must not turn others away (security D1). The system may allow fewer. */
+const backlog = 4096
+
 /** Listens; rejects with a sentence when the address can't be had. */
 export async function listen(server: Server, host: string, port: number): Promise<Listener> {
   await new Promise<void>((resolve, reject) => {
@@ -18,7 +21,7 @@ export async function listen(server: Server, host: string, port: number): Promis
       const why = cause.code === 'EADDRINUSE' ? 'something else is listening there already' : cause.message
       reject(new Error(`can not listen on ${host}:${port}: ${why}`, { cause }))
     })
-    server.listen(port, host, resolve)
+    server.listen({ port, host, backlog }, resolve)
   })
   return {
     port: (server.address() as AddressInfo).port,
