@@ -7,6 +7,7 @@ import { type UrlMatcher, compileMatcher } from './matcher.js'
 import { PatternError } from './pattern/syntax-tree.js'
 import type { AccessRule, AnswerError, Authenticate, Authorizer, Mutator, Services } from './pipeline.js'
 import type { HandlerEntry, RuleDocument } from './rule-schema.js'
+import { readResponse } from './rule-response.js'
 import type { Path } from './rule-source.js'
 import { readUpstream, type TlsDefaults } from './rule-upstream.js'
 import { createTlsReader, type TlsSettings } from './upstream-tls.js'
@@ -88,6 +89,7 @@ export function compileRule(document: RuleDocument, compiler: Compiler, report: 
 
   const matcher = readMatch(document, compiler, count)
   const upstream = readUpstream(document, compiler.tls, count)
+  const response = readResponse(document, count)
   const handlers = readHandlers(document, compiler, count)
   if (mistakes > 0) return undefined
 
@@ -102,6 +104,7 @@ export function compileRule(document: RuleDocument, compiler: Compiler, report: 
     rule: {
       id,
       upstream,
+      ...(response === undefined ? {} : { response }),
       encodedSlashes: match.encoded_slashes === 'allow',
       authenticators: handlers.authenticators,
       authorizers: handlers.authorizers,

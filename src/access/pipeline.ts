@@ -88,11 +88,21 @@ export interface Upstream {
   readonly bodyOnSafeMethods: boolean
 }
 
+/** What a rule makes of the header of its upstream's answers. */
+export interface ResponseChange {
+  /** Names, lower-case, of the upstream's fields that the client does not get. */
+  readonly removed: ReadonlySet<string>
+  /** Flat name-value pairs that the client gets besides. Throws `GatewayError` `internal_error` when a template makes no sense for the session. */
+  readonly fieldsFor: (session: AuthenticationSession) => readonly string[]
+}
+
 /** A rule as requests meet it: everything parsed, looked up and checked when it was loaded. */
 export interface AccessRule {
   readonly id: string
   /** Absent for rules that only serve the decision API. */
   readonly upstream: Upstream | undefined
+  /** Absent: the answer's header is the upstream's. */
+  readonly response?: ResponseChange
   /** Whether `%2F` and `%5C` in a path are accepted (`match.encoded_slashes: allow`). */
   readonly encodedSlashes: boolean
   readonly authenticators: readonly { readonly name: string, readonly optional: boolean, readonly authenticate: Authenticate }[]

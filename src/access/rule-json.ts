@@ -6,7 +6,7 @@ export type RuleJson = JsonObject & { readonly id: string }
 
 /** Members in Oathkeeper's order; what the rule does not have is `null` or empty, what is an extension is there when it is used. */
 export function ruleJson(document: RuleDocument): RuleJson {
-  const { id = '', version = '', description = '', authenticators, authorizer, authorizers, mutators, errors, upstream = {} } = document
+  const { id = '', version = '', description = '', authenticators, authorizer, authorizers, mutators, errors, upstream = {}, response } = document
   const { preserve_host: preserveHost = false, strip_path: stripPath = '', url = '', ...others } = upstream
   return json({
     id, version, description,
@@ -17,6 +17,7 @@ export function ruleJson(document: RuleDocument): RuleJson {
     mutators: entries(mutators),
     errors: entries(errors),
     upstream: { preserve_host: preserveHost, strip_path: stripPath, url, ...others },
+    ...(response === undefined ? {} : { response }),
   })
 }
 

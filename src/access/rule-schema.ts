@@ -59,13 +59,22 @@ const upstream = {
   },
 } as const
 
+const response = {
+  type: 'object', additionalProperties: false,
+  description: 'Header fields of the upstream\'s answer. Answers of the gateway itself are left alone.',
+  properties: {
+    set: { type: 'object', additionalProperties: { type: 'string' }, description: 'Template of each field\'s value, in place of the upstream\'s; `Set-Cookie` joins the upstream\'s. A field whose template gives nothing is not sent.' },
+    remove: { type: 'array', items: { type: 'string' }, description: 'Names of fields that the client does not get.' },
+  },
+} as const
+
 export const ruleSchema = {
   type: 'object', additionalProperties: false, patternProperties: extra,
   properties: {
     id: { type: 'string', maxLength: 190, description: 'Names the rule in logs and in the API; no two rules share one.' },
     version: { type: 'string', description: 'The version of Oathkeeper that the rule was written for; older forms are brought up to date.' },
     description: { type: 'string', description: 'For people.' },
-    match, upstream,
+    match, upstream, response,
     authenticators: { type: 'array', items: authenticator, description: 'Asked in order until one is responsible.' },
     authorizer: { ...entry, description: 'Whether who was found may pass.' },
     authorizers: { type: 'array', items: entry, description: 'More of them; all must allow.' },

@@ -8,7 +8,7 @@ import type { AccessRequest } from '../http/access-request.js'
 import { hasBody, refuseBodyOnSafeMethod } from '../http/framing.js'
 import { upstreamFields } from './headers.js'
 import { createResponseHandler } from './response-handler.js'
-import { clientFields } from './response-headers.js'
+import { changeOf, clientFields, type ResponseContext } from './response-headers.js'
 import { toUpstreamError } from './transport-error.js'
 import { createUpload } from './upload.js'
 import { upstreamPath } from './upstream-path.js'
@@ -50,14 +50,14 @@ export function createForwarder(options: ForwarderOptions): Forwarder {
   const pools = createUpstreamPools({ connections: options.connections, keepAliveMs: options.keepAlive, connectMs: options.timeout.connect })
 
   function exchange(
-    req: IncomingMessage, res: ServerResponse, dispatch: Dispatcher.DispatchOptions, upstream: Upstream, personal: boolean,
+    req: IncomingMessage, res: ServerResponse, dispatch: Dispatcher.DispatchOptions, upstream: Upstream, answer: Pick<ResponseContext, 'personal' | 'change'>,
   ): Promise<ForwardOutcome> {
     return new Promise((resolve, reject) => {
       let mayRetry = isRepeatable(req.method) && dispatch.body === undefined
 
       const handler = createResponseHandler({
         res,
-        fieldsFor: (status, raw) => clientFields(raw, { status, personal, ownCookies: options.ownCookies }),
+        fieldsFor: (status, raw) => clientFields(raw, { status, ...answer, ownCookies: options.ownCookies }),
         onComplete: status => resolve({ status, end: 'complete' }),
         onClientGone: () => resolve({ status: res.headersSent ? res.statusCode : 499, end: 'client_gone' }),
         onFailure(error, begun) {
@@ -85,6 +85,7 @@ export function createForwarder(options: ForwarderOptions): Forwarder {
       const length = req.headers['content-length']
       if (maxBytes > 0 && Number(length ?? 0) > maxBytes) throw new GatewayError('payload_too_large')
 
+      const change = changeOf(decision)
       const headers = upstreamFields(request, decision, options.ownCookies)
       const dispatch: Dispatcher.DispatchOptions & { servername?: string } = {
         method: request.method as Dispatcher.HttpMethod,
@@ -104,7 +105,7 @@ export function createForwarder(options: ForwarderOptions): Forwarder {
         if (length !== undefined) headers.push('content-length', length)
         dispatch.body = createUpload(req, res, maxBytes)
       }
-      return exchange(req, res, dispatch, upstream, decision.session.subject !== '')
+      return exchange(req, res, dispatch, upstream, { personal: decision.session.subject !== '', change })
     },
     close: () => pools.close(),
   }

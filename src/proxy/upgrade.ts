@@ -10,7 +10,7 @@ import type { AccessRequest } from '../http/access-request.js'
 import { createOriginList } from '../http/origins.js'
 import { createUpgradeResponse } from '../http/upgrade-request.js'
 import { upstreamFields } from './headers.js'
-import { clientFields } from './response-headers.js'
+import { changeOf, clientFields } from './response-headers.js'
 import { toUpstreamError } from './transport-error.js'
 import { joinSockets } from './tunnel.js'
 import { upstreamPath } from './upstream-path.js'
@@ -61,11 +61,12 @@ export function createUpgrader(options: UpgraderOptions): Upgrader {
       checkHandshake(req)
       checkOrigin(request, isAllowedOrigin)
 
+      const change = changeOf(decision)
       const fields = [...upstreamFields(request, decision, options.ownCookies), 'connection', 'Upgrade', 'upgrade', 'websocket']
       const answer = await handshake(upstream, upstreamPath(upstream, request.path) + request.query, fields, socket, options.timeout)
       const { statusCode: status = 502, rawHeaders } = answer.res
       const personal = answer.socket === undefined && decision.session.subject !== ''
-      const answerFields = clientFields(rawHeaders, { status, personal, ownCookies: options.ownCookies })
+      const answerFields = clientFields(rawHeaders, { status, personal, ownCookies: options.ownCookies, change })
 
       if (answer.socket === undefined) {
         relay(req, socket, answer.res, answerFields)
