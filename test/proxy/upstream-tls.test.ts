@@ -41,7 +41,7 @@ async function startOrders(t: Test, requestCert: boolean): Promise<Orders> {
   const server = createServer({
     key: readFileSync(file('server-key.pem')), cert: readFileSync(file('server.pem')), ca: readFileSync(file('ca.pem')), requestCert, rejectUnauthorized: requestCert,
   }, (req, res) => {
-    clients.push((req.socket as TLSSocket).getPeerCertificate().subject?.CN)
+    clients.push((req.socket as TLSSocket).getPeerCertificate().subject?.CN as string | undefined)
     res.end('ok')
   })
   server.on('upgrade', (_req, socket) => socket.end('HTTP/1.1 418 Teapot\r\nContent-Length: 2\r\n\r\nno'))
