@@ -101,3 +101,15 @@ t.test('an open store sweeps by itself', async t => {
   t.teardown(database.close)
   t.strictSame([...database.tables.sessions.getKeys()], [])
 })
+
+t.test('a write that fails half way leaves nothing', async t => {
+  const database = openDatabase({ path: temporaryDirectory(t), timeoutMs: 10_000, durability: 'required', now: Date.now })
+  t.teardown(database.close)
+  await t.rejects(database.writeThrough(({ claims, meta }) => {
+    claims.putSync('claim', 'id')
+    meta.putSync('x', 1)
+    throw new Error('half way')
+  }), { code: 'store_unavailable', detail: 'embedded store: half way' })
+  t.equal(database.tables.claims.get('claim'), undefined)
+  t.equal(database.tables.meta.get('x'), undefined)
+})
