@@ -29,6 +29,11 @@ export interface AuthenticationSession {
   /** Header fields to set on the request to the upstream, by lower-case name. */
   readonly header: Readonly<Record<string, string>>
   readonly match: MatchContext
+  /**
+   * Whether they are still who they were, for what outlives the request (security W9). Rejects when that can't be told. Absent
+   * when there is nothing that could have ended.
+   */
+  readonly stillValid?: () => Promise<boolean>
 }
 
 /**

@@ -4,7 +4,7 @@ import { request as httpsRequest } from 'node:https'
 import { isIP, type Socket } from 'node:net'
 import { pipeline } from 'node:stream'
 
-import type { AuthenticationSession, Decision, Upstream } from '../access/pipeline.js'
+import type { Decision, Upstream } from '../access/pipeline.js'
 import { GatewayError } from '../errors.js'
 import type { AccessRequest } from '../http/access-request.js'
 import { createOriginList } from '../http/origins.js'
@@ -12,7 +12,7 @@ import { createUpgradeResponse } from '../http/upgrade-request.js'
 import { upstreamFields } from './headers.js'
 import { changeOf, clientFields } from './response-headers.js'
 import { toUpstreamError } from './transport-error.js'
-import { joinSockets } from './tunnel.js'
+import { createTunnels } from './tunnels.js'
 import { upstreamPath } from './upstream-path.js'
 import { checkHandshake, checkOrigin, isAccepted } from './websocket-handshake.js'
 
@@ -31,27 +31,14 @@ export interface Upgrader {
    * answered: `bad_request`, `upgrade_required`, `forbidden`, `not_found`, `upstream_unreachable`, `upstream_timeout`, `upstream_invalid`.
    */
   upgrade(req: IncomingMessage, socket: Socket, head: Buffer, request: AccessRequest, decision: Decision): Promise<void>
-  /** Ends the tunnels opened for such a session, at once; how many there were. */
-  closeTunnels(predicate: (session: AuthenticationSession) => boolean): number
   /** Ends all tunnels; upgrades that still come are refused. */
   close(): void
 }
 
 export function createUpgrader(options: UpgraderOptions): Upgrader {
-  const tunnels = new Map<() => void, AuthenticationSession>()
+  const tunnels = createTunnels()
   const isAllowedOrigin = createOriginList(options.allowedOrigins.filter(origin => origin !== '*'))
   let closed = false
-
-  function closeTunnels(predicate: (session: AuthenticationSession) => boolean): number {
-    const ended = [...tunnels].filter(([, session]) => predicate(session))
-    for (const [end] of ended) end()
-    return ended.length
-  }
-
-  function open(client: Socket, upstream: Socket, session: AuthenticationSession): void {
-    const end = joinSockets(client, upstream, () => tunnels.delete(end))
-    tunnels.set(end, session)
-  }
 
   return {
     async upgrade(req, socket, head, request, decision) {
@@ -79,12 +66,11 @@ export function createUpgrader(options: UpgraderOptions): Upgrader {
       socket.write(headText(answerFields), 'latin1')
       if (answer.head.length > 0) socket.write(answer.head)
       if (head.length > 0) answer.socket.write(head)
-      open(socket, answer.socket, decision.session)
+      tunnels.open(socket, answer.socket, decision.session)
     },
-    closeTunnels,
     close() {
       closed = true
-      closeTunnels(() => true)
+      tunnels.close()
     },
   }
 }

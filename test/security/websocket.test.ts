@@ -282,19 +282,6 @@ t.test('W8 one direction that ends ends the tunnel in the end, bytes under way i
   await until(() => proxy.recorder.openConnections() === 0)
 })
 
-t.test('W9 the tunnels of an ended session can be closed', async t => {
-  proxy.recorder.behave(accepting)
-  const [first, second] = await Promise.all([open(proxy.port), open(proxy.port)])
-  t.equal(proxy.upgrader.closeTunnels(({ subject }) => subject === 'bob'), 0)
-  t.equal(proxy.upgrader.closeTunnels(({ subject }) => subject === 'alice'), 2)
-  for (const socket of [first, second]) {
-    socket.resume()
-    await new Promise(closed => socket.once('close', closed))
-  }
-  await until(() => proxy.recorder.openConnections() === 0)
-  t.equal(proxy.upgrader.closeTunnels(() => true), 0)
-})
-
 t.test('W10 at the end all tunnels are closed and new ones refused', async t => {
   const ending = await start()
   t.teardown(() => ending.close())

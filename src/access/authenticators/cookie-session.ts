@@ -43,7 +43,7 @@ function ownSessions({ only = [], subject_from = 'identity.id', extra_from = '@t
 
     const found = await sessions.verify(token)
     if (found === undefined) throw new GatewayError('unauthorized', { reason: 'The session is unknown or has ended' })
-    return { ...session, ...factsIn(sessionDocument(found)) }
+    return { ...session, ...factsIn(sessionDocument(found)), stillValid: async () => await sessions.verify(token) !== undefined }
   }
 }
 
