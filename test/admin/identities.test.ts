@@ -2,7 +2,9 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 
-import { goodPassword, identitiesOf, logIn, messagesOf, readForm, flowIdOf, signUp, usernameOf, whoAmI, type IdentityDocument } from '../helpers/flows.js'
+import {
+  goodPassword, identitiesOf, logIn, messagesOf, readForm, flowIdOf, signUp, usernameOf, whoAmI, type IdentityDocument,
+} from '../helpers/flows.js'
 import { startTestGateway, ui, type TestGateway } from '../helpers/gateway.js'
 import { temporaryDirectory } from '../helpers/store.js'
 import { newVisitor, type Page } from '../helpers/visitor.js'
@@ -57,7 +59,10 @@ t.test('I3 I4 I5 what can not be an identity is refused, with the reason, and ch
     [{ traits, traits_schema_id: 7 }, /7/],
     [{ traits, traits_schema_id: '__proto__' }, /__proto__/],
     [{ traits: { bar: 123 }, traits_schema_id: 'customer' }, /^traits\.bar: invalid type\. Expected: string, given: integer$/i],
-    [{ traits: { firstName: 'A' }, traits_schema_id: 'customer' }, /^traits\.firstName: string length must be greater than or equal to 2$/],
+    [
+      { traits: { firstName: 'A' }, traits_schema_id: 'customer' },
+      /^traits\.firstName: string length must be greater than or equal to 2$/,
+    ],
     [{ traits: { plan: 'gold' }, traits_schema_id: 'customer' }, /^traits\.plan: plan must be one of the following: "Free", "Pro"$/],
     [{ traits: { whatever: 1 }, traits_schema_id: 'customer' }, /^additional property whatever is not allowed$/],
     [{ traits: { username: 'ada' } }, /^traits\.foobar: foobar is required$/],
@@ -86,7 +91,9 @@ t.test('I3 I4 I5 what can not be an identity is refused, with the reason, and ch
 
 t.test('J1 D3 J8 bodies that are hostile are refused on the admin listener, too', async t => {
   const gateway = await start(t)
-  const send = (body: string | Buffer, headers: Record<string, string> = {}): Promise<Page> => newVisitor().send(`${gateway.adminUrl}/identities`, {
+  const send = (
+    body: string | Buffer, headers: Record<string, string> = {},
+  ): Promise<Page> => newVisitor().send(`${gateway.adminUrl}/identities`, {
     method: 'POST', body, headers: { ...json, ...headers },
   })
   const good = '{"traits":{"username":"eve","foobar":"bar"}}'
@@ -113,9 +120,14 @@ t.test('J1 D3 J8 bodies that are hostile are refused on the admin listener, too'
 t.test('A15 only JSON is read, so that no form on a web page can write', async t => {
   const gateway = await start(t)
   const body = '{"traits":{"username":"eve","foobar":"bar"}}'
-  for (const type of ['text/plain', 'application/x-www-form-urlencoded', 'multipart/form-data; boundary=x', 'text/plain; application/json', 'application/jsonp', 'application/json-seq', '']) {
+  for (const type of [
+    'text/plain', 'application/x-www-form-urlencoded', 'multipart/form-data; boundary=x', 'text/plain; application/json',
+    'application/jsonp', 'application/json-seq', '',
+  ]) {
     for (const [method, path] of [['POST', '/identities'], ['PUT', `/identities/${unknownId}`]] as const) {
-      const page = await newVisitor().send(`${gateway.adminUrl}${path}`, { method, body, headers: { accept: 'application/json', 'content-type': type } })
+      const page = await newVisitor().send(`${gateway.adminUrl}${path}`, {
+        method, body, headers: { accept: 'application/json', 'content-type': type },
+      })
       t.equal(page.status, 415, `${method} ${type}`)
     }
   }
@@ -133,7 +145,8 @@ t.test('I6 I7 an identity is created with an id of ours and its place, without c
     t.match(created.id, /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/)
     t.not(created.id, unknownId)
     t.strictSame(created, {
-      id: created.id, traits_schema_id: 'default', traits_schema_url: `${gateway.publicUrl}/schemas/default`, traits: { username, foobar: 'bar' },
+      id: created.id, traits_schema_id: 'default', traits_schema_url: `${gateway.publicUrl}/schemas/default`,
+      traits: { username, foobar: 'bar' },
     })
     t.strictSame((await get(gateway, `/identities/${created.id}`)).json(), created)
     t.strictSame((await get(gateway, `/identities/${created.id.toUpperCase()}`)).json(), created, 'a UUID has no case')
@@ -141,7 +154,10 @@ t.test('I6 I7 an identity is created with an id of ours and its place, without c
   const other = await post(gateway, { traits_schema_id: 'customer' })
   t.equal(other.status, 201)
   t.match(other.json(), { traits_schema_id: 'customer', traits_schema_url: `${gateway.publicUrl}/schemas/customer`, traits: {} })
-  t.match((await post(gateway, { traits_schema_id: '', traits: { username: 'eve', foobar: 'bar' } })).json(), { traits_schema_id: 'default' })
+  t.match(
+    (await post(gateway, { traits_schema_id: '', traits: { username: 'eve', foobar: 'bar' } })).json(),
+    { traits_schema_id: 'default' },
+  )
 })
 
 t.test('I6 a created identity reserves its identifiers and has no password', async t => {
@@ -170,7 +186,8 @@ t.test('I8 a change is stored, shown and listed', async t => {
   t.strictSame((await get(gateway, '/identities')).json(), [changed])
 
   t.strictSame((await put(gateway, created.id, { traits: { username: 'ada', foobar: 'bar' } })).json(), {
-    id: created.id, traits_schema_id: 'default', traits_schema_url: `${gateway.publicUrl}/schemas/default`, traits: { username: 'ada', foobar: 'bar' },
+    id: created.id, traits_schema_id: 'default', traits_schema_url: `${gateway.publicUrl}/schemas/default`,
+    traits: { username: 'ada', foobar: 'bar' },
   }, 'the whole is replaced, the schema with it')
 })
 
@@ -181,8 +198,10 @@ t.test('I9 I10 an identity is deleted once, and what is unknown is 404', async t
   const removed = await remove(gateway, id.toUpperCase())
   t.equal(removed.status, 204)
   t.equal(removed.text, '')
-  for (const page of [await get(gateway, `/identities/${id}`), await put(gateway, id, { traits }), await remove(gateway, id), await put(gateway, 'nonsense', { traits }),
-    await remove(gateway, 'x'.repeat(4000))]) {
+  for (const page of [
+    await get(gateway, `/identities/${id}`), await put(gateway, id, { traits }), await remove(gateway, id),
+    await put(gateway, 'nonsense', { traits }), await remove(gateway, 'x'.repeat(4000)),
+  ]) {
     t.equal(page.status, 404)
     t.match(page.json(), { error: { message: 'Unable to locate the resource' } })
   }
@@ -198,7 +217,9 @@ t.test('ID5 a change of identifiers moves the login, keeps the password, and tak
 
   const taken = await put(gateway, ada, { traits: { username: 'BOB', foobar: 'bar' } })
   t.equal(taken.status, 409)
-  t.match(taken.json(), { error: { code: 409, message: 'Unable to insert or update resource because a resource with that value exists already' } })
+  t.match(taken.json(), {
+    error: { code: 409, message: 'Unable to insert or update resource because a resource with that value exists already' },
+  })
   t.equal((await get(gateway, `/identities/${ada}`)).json().traits.username, 'ada')
 
   t.equal((await put(gateway, ada, { traits: { username: 'Ada Lovelace', foobar: 'bar' } })).status, 200)
@@ -211,7 +232,9 @@ t.test('ID5 a change of identifiers moves the login, keeps the password, and tak
 t.test('of changes at the same time all are answered, and one of them stands', async t => {
   const gateway = await start(t)
   const { id } = (await post(gateway, { traits: { username: 'ada', foobar: 'bar' } })).json() as IdentityDocument
-  const answers = await Promise.all(Array.from({ length: 20 }, (_, index) => put(gateway, id, { traits: { username: `ada${index}`, foobar: 'bar' } })))
+  const answers = await Promise.all(
+    Array.from({ length: 20 }, (_, index) => put(gateway, id, { traits: { username: `ada${index}`, foobar: 'bar' } })),
+  )
   const statuses = answers.map(({ status }) => status)
   t.ok(statuses.includes(200))
   t.ok(statuses.every(status => status === 200 || status === 409), statuses.join())
@@ -219,7 +242,9 @@ t.test('of changes at the same time all are answered, and one of them stands', a
   t.ok(answers.some(page => page.status === 200 && page.json().traits.username === stands?.traits['username']))
   t.equal((await post(gateway, { traits: { username: stands?.traits['username'], foobar: 'bar' } })).status, 409)
   for (const [index, page] of answers.entries()) {
-    if (page.status === 409) t.equal((await post(gateway, { traits: { username: `ada${index}`, foobar: 'bar' } })).status, 201, 'what lost reserves nothing')
+    if (page.status === 409) t.equal(
+      (await post(gateway, { traits: { username: `ada${index}`, foobar: 'bar' } })).status, 201, 'what lost reserves nothing',
+    )
   }
 })
 
@@ -251,12 +276,20 @@ t.test('2 credentials are never shown', async t => {
 t.test('A15 with a token whoever has it may, and nobody else', async t => {
   const token = 'a token of at least thirty-two letters'
   const gateway = await start(t, { serve: { admin: { token } } })
-  const ask = (headers: Record<string, string>, path = '/identities'): Promise<Page> => newVisitor().fetch(`${gateway.adminUrl}${path}`, headers)
+  const ask = (
+    headers: Record<string, string>, path = '/identities',
+  ): Promise<Page> => newVisitor().fetch(`${gateway.adminUrl}${path}`, headers)
   t.equal((await ask({ authorization: `Bearer ${token}` })).status, 200)
-  t.equal((await ask({ authorization: `bearer ${token}`, host: 'gateway.internal', origin: 'https://console.test' })).status, 200, 'from anywhere')
+  t.equal(
+    (await ask({ authorization: `bearer ${token}`, host: 'gateway.internal', origin: 'https://console.test' })).status, 200,
+    'from anywhere',
+  )
 
-  const wrong: Record<string, string>[] = [{}, { authorization: '' }, { authorization: 'Bearer' }, { authorization: 'Bearer ' }, { authorization: `Bearer ${token}x` },
-    { authorization: `Bearer ${token.slice(1)}` }, { authorization: token }, { authorization: `Basic ${Buffer.from(token).toString('base64')}` }, { cookie: `token=${token}` }]
+  const wrong: Record<string, string>[] = [
+    {}, { authorization: '' }, { authorization: 'Bearer' }, { authorization: 'Bearer ' }, { authorization: `Bearer ${token}x` },
+    { authorization: `Bearer ${token.slice(1)}` }, { authorization: token }, { cookie: `token=${token}` },
+    { authorization: `Basic ${Buffer.from(token).toString('base64')}` },
+  ]
   for (const headers of wrong) {
     const page = await ask(headers)
     t.equal(page.status, 401, JSON.stringify(headers))
@@ -264,8 +297,13 @@ t.test('A15 with a token whoever has it may, and nobody else', async t => {
     t.notMatch(page.text, token)
   }
   t.equal((await ask({}, `/identities?token=${encodeURIComponent(token)}`)).status, 401)
-  t.equal((await newVisitor().submitJson(`${gateway.adminUrl}/identities`, { traits: { username: 'eve', foobar: 'bar' } })).status, 401)
-  for (const path of ['/identities/', '//identities', '/Identities', '/rules', `/identities/${unknownId}`, '/errors', '/schemas/default', '/nothing', '/health/ready/', '/health/../identities']) {
+  t.equal(
+    (await newVisitor().submitJson(`${gateway.adminUrl}/identities`, { traits: { username: 'eve', foobar: 'bar' } })).status, 401,
+  )
+  for (const path of [
+    '/identities/', '//identities', '/Identities', '/rules', `/identities/${unknownId}`, '/errors', '/schemas/default', '/nothing',
+    '/health/ready/', '/health/../identities',
+  ]) {
     t.equal((await ask({}, path)).status, 401, path)
   }
   for (const path of ['/health/alive', '/health/ready', '/version']) t.equal((await ask({}, path)).status, 200, path)
@@ -277,14 +315,22 @@ t.test('A15 without a token only programs on this machine may', async t => {
   for (const host of [`127.0.0.1:${port}`, 'localhost', `localhost:${port}`, `[::1]:${port}`, '127.0.0.2', 'LOCALHOST']) {
     t.equal((await newVisitor().fetch(`${gateway.adminUrl}/identities`, { host })).status, 200, host)
   }
-  for (const host of ['evil.test', `evil.test:${port}`, '127.0.0.1.evil.test', 'localhost.evil.test', '127.evil.test', '192.0.2.1', '[::2]']) {
+  for (const host of [
+    'evil.test', `evil.test:${port}`, '127.0.0.1.evil.test', 'localhost.evil.test', '127.evil.test', '192.0.2.1', '[::2]',
+  ]) {
     const page = await newVisitor().fetch(`${gateway.adminUrl}/identities`, { host })
     t.equal(page.status, 403, `${host}: a name that was pointed here`)
     t.match(page.json().error.reason, /serve\.admin\.token/)
   }
   for (const origin of ['https://evil.test', 'null', `http://127.0.0.1:${port}`]) {
-    t.equal((await newVisitor().submitJson(`${gateway.adminUrl}/identities`, { traits: { username: 'eve', foobar: 'bar' } }, { origin })).status, 403, origin)
-    t.equal((await newVisitor().send(`${gateway.adminUrl}/identities/${unknownId}`, { method: 'DELETE', headers: { origin } })).status, 403, origin)
+    t.equal(
+      (await newVisitor().submitJson(`${gateway.adminUrl}/identities`, { traits: { username: 'eve', foobar: 'bar' } }, { origin })).status,
+      403, origin,
+    )
+    t.equal(
+      (await newVisitor().send(`${gateway.adminUrl}/identities/${unknownId}`, { method: 'DELETE', headers: { origin } })).status,
+      403, origin,
+    )
   }
   t.same(await identitiesOf(gateway), [])
 })
@@ -294,7 +340,10 @@ t.test('1.0 another method is 405 with Allow, an unknown path 404', async t => {
   const patch = await newVisitor().send(`${gateway.adminUrl}/identities`, { method: 'PATCH' })
   t.equal(patch.status, 405)
   t.equal(patch.headers['allow'], 'GET, POST')
-  t.equal((await newVisitor().send(`${gateway.adminUrl}/identities/${unknownId}`, { method: 'POST' })).headers['allow'], 'GET, PUT, DELETE')
+  t.equal(
+    (await newVisitor().send(`${gateway.adminUrl}/identities/${unknownId}`, { method: 'POST' })).headers['allow'],
+    'GET, PUT, DELETE',
+  )
   t.equal((await get(gateway, '/nothing')).status, 404)
   t.equal((await get(gateway, '/auth/browser/registration')).status, 404, 'flows begin on the public listener alone')
 })

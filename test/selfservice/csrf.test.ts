@@ -37,12 +37,17 @@ for (const kind of ['registration', 'login'] as const) {
     const otherBrowser = await open(newVisitor(), gateway, kind)
     const flipped = Buffer.from(form.csrf, 'base64')
     flipped[63] = (flipped[63] ?? 0) ^ 1
-    const tokens = ['', otherFlow.csrf, otherBrowser.csrf, form.csrf.slice(0, 84), `${form.csrf}AAAA`, flipped.toString('base64'), 'A'.repeat(88), form.csrf.toLowerCase()]
+    const tokens = [
+      '', otherFlow.csrf, otherBrowser.csrf, form.csrf.slice(0, 84), `${form.csrf}AAAA`, flipped.toString('base64'), 'A'.repeat(88),
+      form.csrf.toLowerCase(),
+    ]
 
     await refused(t, await visitor.submit(form.action, fields[kind]), visitor, form, kind, 'none')
     for (const token of tokens) {
       await refused(t, await visitor.submit(form.action, { ...fields[kind], csrf_token: token }), visitor, form, kind, token)
-      await refused(t, await visitor.submit(form.action, fields[kind], { 'x-csrf-token': token }), visitor, form, kind, `header ${token}`)
+      await refused(
+        t, await visitor.submit(form.action, fields[kind], { 'x-csrf-token': token }), visitor, form, kind, `header ${token}`,
+      )
     }
   })
 
@@ -63,12 +68,17 @@ for (const kind of ['registration', 'login'] as const) {
     for (const cookie of cookies) {
       const victim = newVisitor()
       if (cookie !== undefined) victim.jar.set('oathgate_csrf', { value: cookie, path: '/' })
-      await refused(t, await victim.submit(form.action, { ...fields[kind], csrf_token: form.csrf }), victim, form, kind, `cookie ${cookie}`)
+      await refused(
+        t, await victim.submit(form.action, { ...fields[kind], csrf_token: form.csrf }), victim, form, kind, `cookie ${cookie}`,
+      )
     }
 
     const victim = newVisitor()
     await begin(victim, gateway, kind)
-    await refused(t, await victim.submit(form.action, { ...fields[kind], csrf_token: form.csrf }), victim, form, kind, 'a browser with a flow of its own')
+    await refused(
+      t, await victim.submit(form.action, { ...fields[kind], csrf_token: form.csrf }), victim, form, kind,
+      'a browser with a flow of its own',
+    )
 
     // Which of two cookies is ours nobody can tell.
     for (const cookie of [`oathgate_csrf=${csrfCookie?.value}; oathgate_csrf=x`, `oathgate_csrf=x; oathgate_csrf=${csrfCookie?.value}`]) {
@@ -102,9 +112,15 @@ for (const kind of ['registration', 'login'] as const) {
   t.test(`C3 ${kind}: JSON in a text/plain body is no submit`, async t => {
     const visitor = newVisitor()
     const form = await open(visitor, gateway, kind)
-    const body = JSON.stringify({ csrf_token: form.csrf, identifier: 'ada', password: goodPassword, traits: { username: 'eve', foobar: 'bar' } })
-    for (const type of ['text/plain', 'text/plain;charset=UTF-8', 'multipart/form-data; boundary=x', 'application/x-www-form-urlencoded']) {
-      const page = await visitor.send(form.action, { method: 'POST', body, headers: { 'content-type': type, accept: 'application/json' } })
+    const body = JSON.stringify({
+      csrf_token: form.csrf, identifier: 'ada', password: goodPassword, traits: { username: 'eve', foobar: 'bar' },
+    })
+    for (const type of [
+      'text/plain', 'text/plain;charset=UTF-8', 'multipart/form-data; boundary=x', 'application/x-www-form-urlencoded',
+    ]) {
+      const page = await visitor.send(form.action, {
+        method: 'POST', body, headers: { 'content-type': type, accept: 'application/json' },
+      })
       await refused(t, page, visitor, form, kind, type)
     }
     const untyped = await visitor.send(form.action, { method: 'POST', body, headers: { accept: 'application/json' } })
@@ -158,12 +174,16 @@ t.test('1.1 the token looks different each time, and every one is good', async t
 
 t.test('1.1 the cookie stays from flow to flow, so forms in several tabs work', async t => {
   const visitor = newVisitor()
-  const tabs = [await open(visitor, gateway, 'registration'), await open(visitor, gateway, 'login'), await open(visitor, gateway, 'login')]
+  const tabs = [
+    await open(visitor, gateway, 'registration'), await open(visitor, gateway, 'login'), await open(visitor, gateway, 'login'),
+  ]
   const cookie = visitor.jar.get('oathgate_csrf')?.value
   t.match(cookie, /^[A-Za-z0-9+/]{43}=$/)
   t.equal(visitor.jar.get('oathgate_csrf')?.path, '/.ory/kratos/public', 'sent to self-service paths alone')
   await visitor.submit(tabs[2]?.action ?? '', { identifier: 'ada', password: 'not hers', csrf_token: tabs[2]?.csrf ?? '' })
-  const done = await visitor.submit(tabs[1]?.action ?? '', { identifier: 'ada', password: goodPassword, csrf_token: tabs[1]?.csrf ?? '' })
+  const done = await visitor.submit(tabs[1]?.action ?? '', {
+    identifier: 'ada', password: goodPassword, csrf_token: tabs[1]?.csrf ?? '',
+  })
   t.equal(done.location, `${ui}/dashboard`)
   t.equal(visitor.jar.get('oathgate_csrf')?.value, cookie)
 })
@@ -185,6 +205,11 @@ t.test('C7 a flow can not be read or submitted by a guess: its id alone opens no
   await begin(stranger, gateway, 'registration')
   for (const someone of [newVisitor(), stranger]) {
     t.equal((await someone.fetch(`${gateway.publicUrl}/auth/browser/requests/registration?request=${id}`)).status, 403)
-    t.equal((await someone.submit(`${gateway.publicUrl}/auth/browser/methods/password/registration?request=${id}`, fields.registration)).status, 400)
+    t.equal(
+      (
+        await someone.submit(`${gateway.publicUrl}/auth/browser/methods/password/registration?request=${id}`, fields.registration)
+      ).status,
+      400,
+    )
   }
 })

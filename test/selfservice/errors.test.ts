@@ -57,7 +57,10 @@ t.test('E5 the browser that an error happened to reads it as an object, and no o
   const forbidden = { error: { code: 403, reason: 'A request failed due to a missing or invalid csrf_token value.' } }
   const other = newVisitor()
   await begin(other, gateway, 'login')
-  for (const refused of [await read(other), await read(newVisitor()), await read(visitor, '5b0c1e0e-3f0a-4a52-9d3c-0b1d7f2a9c11'), await read(visitor, 'nonsense')]) {
+  for (const refused of [
+    await read(other), await read(newVisitor()), await read(visitor, '5b0c1e0e-3f0a-4a52-9d3c-0b1d7f2a9c11'),
+    await read(visitor, 'nonsense'),
+  ]) {
     t.equal(refused.status, 403)
     t.match(refused.json(), forbidden)
   }
@@ -98,7 +101,9 @@ t.test('1.4 a script is told its error at once', async t => {
 
 t.test('C11 what a visitor typed comes back as JSON that no browser takes for a page', async t => {
   const visitor = newVisitor()
-  const page = await visitor.fetch(`${gateway.publicUrl}/auth/browser/login?return_to=${encodeURIComponent('https://"><script>alert(1)</script>/')}`)
+  const page = await visitor.fetch(
+    `${gateway.publicUrl}/auth/browser/login?return_to=${encodeURIComponent('https://"><script>alert(1)</script>/')}`,
+  )
   t.equal(page.status, 400)
   t.equal(page.headers['content-type'], 'application/json; charset=utf-8')
   t.equal(page.headers['x-content-type-options'], 'nosniff')

@@ -24,8 +24,12 @@ async function openIn(kind: Kind): Promise<Opened> {
 }
 
 /** A submit with the right token in its header, so that only the body is at stake. */
-function post({ visitor, form }: Opened, contentType: string, body: string | Buffer, headers: Record<string, string> = {}): Promise<Page> {
-  return visitor.send(form.action, { method: 'POST', body, headers: { accept: json, 'content-type': contentType, 'x-csrf-token': form.csrf, ...headers } })
+function post(
+  { visitor, form }: Opened, contentType: string, body: string | Buffer, headers: Record<string, string> = {},
+): Promise<Page> {
+  return visitor.send(form.action, {
+    method: 'POST', body, headers: { accept: json, 'content-type': contentType, 'x-csrf-token': form.csrf, ...headers },
+  })
 }
 
 /** Refused with a status that says so and a reason or problems to read; nobody is created or logged in, and the flow still works. */
@@ -52,14 +56,20 @@ const good = (more: string): string => `password=${goodPassword}&traits.username
 const goodJson = (more: string): string => `{"password":"${goodPassword}","traits":{"username":"eve","foobar":"bar"${more}}}`
 
 t.test('J1 names that pollute prototypes are refused', async t => {
-  const forms = ['traits.__proto__.isAdmin=yes', 'traits.constructor.prototype.isAdmin=yes', 'traits[__proto__][isAdmin]=yes', '__proto__=x', '__proto__.isAdmin=yes',
-    'traits.a.__proto__=x', 'constructor=x', 'traits%2E__proto__%2EisAdmin=yes', 'traits.\\__proto__.isAdmin=yes', 'prototype.isAdmin=yes', 'traits.username.__proto__=x']
+  const forms = [
+    'traits.__proto__.isAdmin=yes', 'traits.constructor.prototype.isAdmin=yes', 'traits[__proto__][isAdmin]=yes', '__proto__=x',
+    '__proto__.isAdmin=yes', 'traits.a.__proto__=x', 'constructor=x', 'traits%2E__proto__%2EisAdmin=yes',
+    'traits.\\__proto__.isAdmin=yes', 'prototype.isAdmin=yes', 'traits.username.__proto__=x',
+  ]
   for (const more of forms) {
     const opened = await openIn('registration')
     await refused(t, opened, await post(opened, urlencoded, good(more)), 400, more, /can not be part of a field name/)
   }
-  const documents = [goodJson(',"__proto__":{"isAdmin":true}'), goodJson(',"constructor":{"prototype":{"isAdmin":true}}'), goodJson(',"a":[{"__proto__":1}]'),
-    goodJson(',"\\u005f_proto__":{"isAdmin":true}'), `{"__proto__":{"isAdmin":true},"password":"x"}`, goodJson(',"prototype":1')]
+  const documents = [
+    goodJson(',"__proto__":{"isAdmin":true}'), goodJson(',"constructor":{"prototype":{"isAdmin":true}}'),
+    goodJson(',"a":[{"__proto__":1}]'),
+    goodJson(',"\\u005f_proto__":{"isAdmin":true}'), `{"__proto__":{"isAdmin":true},"password":"x"}`, goodJson(',"prototype":1'),
+  ]
   for (const document of documents) {
     const opened = await openIn('registration')
     await refused(t, opened, await post(opened, json, document), 400, document)
@@ -73,37 +83,63 @@ t.test('J2 traits that the schema does not know are refused, other names are nob
     await refused(t, opened, await post(opened, urlencoded, good(more)), 400, more, /Additional property .* is not allowed/)
   }
   const opened = await openIn('registration')
-  await refused(t, opened, await post(opened, json, goodJson(',"role":"admin"')), 400, 'JSON', /Additional property role is not allowed/)
+  await refused(
+    t, opened, await post(opened, json, goodJson(',"role":"admin"')), 400, 'JSON', /Additional property role is not allowed/,
+  )
 
-  const more = 'state=active&verifiable_addresses=x&id=5b0c1e0e-3f0a-4a52-9d3c-0b1d7f2a9c11&credentials=x&metadata_admin=x&schema_id=x&role=admin&traits=x'
+  const id = '5b0c1e0e-3f0a-4a52-9d3c-0b1d7f2a9c11'
+  const more = `state=active&verifiable_addresses=x&id=${id}&credentials=x&metadata_admin=x&schema_id=x&role=admin&traits=x`
   const visitor = newVisitor()
   const form = await open(visitor, gateway, 'registration')
-  const done = await visitor.submit(form.action, [...new URLSearchParams(`${good(more).replace('eve', 'bob')}&csrf_token=${encodeURIComponent(form.csrf)}`)])
+  const done = await visitor.submit(form.action, [
+    ...new URLSearchParams(`${good(more).replace('eve', 'bob')}&csrf_token=${encodeURIComponent(form.csrf)}`),
+  ])
   t.equal(done.location, `${ui}/dashboard`)
   people.push('bob')
   const identity = (await identitiesOf(gateway)).find(({ traits }) => traits['username'] === 'bob')
   t.strictSame(identity?.traits, { foobar: 'bar', username: 'bob' })
-  t.not(identity?.id, '5b0c1e0e-3f0a-4a52-9d3c-0b1d7f2a9c11')
+  t.not(identity?.id, id)
 })
 
 t.test('J3 a field given twice, or a list for a text, is refused', async t => {
-  for (const [more, says] of [['traits.username=mallory', /username must be given only once/], [`password=${goodPassword}`, /password must be given only once/]] as const) {
+  for (const [more, says] of [
+    ['traits.username=mallory', /username must be given only once/],
+    [`password=${goodPassword}`, /password must be given only once/],
+  ] as const) {
     const opened = await openIn('registration')
     await refused(t, opened, await post(opened, urlencoded, good(more)), 400, more, says)
   }
   for (const more of ['identifier=bob', `password=${goodPassword}`]) {
     const opened = await openIn('login')
-    await refused(t, opened, await post(opened, urlencoded, `identifier=ada&password=${goodPassword}&${more}`), 400, more, /must be given only once/)
+    await refused(
+      t, opened, await post(opened, urlencoded, `identifier=ada&password=${goodPassword}&${more}`), 400, more,
+      /must be given only once/,
+    )
   }
   const registration = await openIn('registration')
-  await refused(t, registration, await post(registration, json, `{"password":"${goodPassword}","traits":{"username":["eve"],"foobar":"bar"}}`), 400, 'list', /Expected: string, given: array/)
-  await refused(t, registration, await post(registration, json, '{"password":["a"],"traits":{"username":"eve","foobar":"bar"}}'), 400, 'list', /password is required/)
-  await refused(t, registration, await post(registration, json, `{"password":"${goodPassword}","traits":["eve"]}`), 400, 'list', /"traits" must be an object/)
-  await refused(t, registration, await post(registration, urlencoded, `password=${goodPassword}&traits[username]=eve&traits[foobar]=bar`), 400, 'brackets', /username is required/)
+  await refused(
+    t, registration, await post(registration, json, `{"password":"${goodPassword}","traits":{"username":["eve"],"foobar":"bar"}}`),
+    400, 'list', /Expected: string, given: array/,
+  )
+  await refused(
+    t, registration, await post(registration, json, '{"password":["a"],"traits":{"username":"eve","foobar":"bar"}}'), 400, 'list',
+    /password is required/,
+  )
+  await refused(
+    t, registration, await post(registration, json, `{"password":"${goodPassword}","traits":["eve"]}`), 400, 'list',
+    /"traits" must be an object/,
+  )
+  await refused(
+    t, registration, await post(registration, urlencoded, `password=${goodPassword}&traits[username]=eve&traits[foobar]=bar`), 400,
+    'brackets', /username is required/,
+  )
 
   const login = await openIn('login')
   for (const identifier of ['["ada"]', '{"$ne":""}', '1', 'true', 'null']) {
-    await refused(t, login, await post(login, json, `{"identifier":${identifier},"password":"${goodPassword}"}`), 400, identifier, /identifier is required/)
+    await refused(
+      t, login, await post(login, json, `{"identifier":${identifier},"password":"${goodPassword}"}`), 400, identifier,
+      /identifier is required/,
+    )
   }
 })
 
@@ -122,21 +158,31 @@ t.test('J4 a name that every object inherits is missing when it is not given', a
   t.equal(page.status, 400)
   t.match(told(page), /toString is required/)
   t.match(told(page), /hasOwnProperty is required/)
-  const done = await visitor.submit(form.action, { csrf_token: form.csrf, password: goodPassword, 'traits.username': 'eve', 'traits.toString': 'a', 'traits.hasOwnProperty': 'b' })
+  const done = await visitor.submit(form.action, {
+    csrf_token: form.csrf, password: goodPassword, 'traits.username': 'eve', 'traits.toString': 'a', 'traits.hasOwnProperty': 'b',
+  })
   t.equal(done.location, `${ui}/dashboard`)
 })
 
 t.test('J6 identifiers with characters that can not be seen, or too long, are refused', async t => {
-  for (const username of ['a\u0000b', 'a\u200bda', '\u202eada', 'ada\n', 'ada\r\nSET', 'a\u00adda', '\ufeffada', 'ada\u2028', '\udb40\udc41ada', 'a\u0007']) {
+  for (const username of [
+    'a\u0000b', 'a\u200bda', '\u202eada', 'ada\n', 'ada\r\nSET', 'a\u00adda', '\ufeffada', 'ada\u2028', '\udb40\udc41ada',
+    'a\u0007',
+  ]) {
     const opened = await openIn('registration')
     const body = `${new URLSearchParams({ password: goodPassword, 'traits.username': username, 'traits.foobar': 'bar' })}`
-    await refused(t, opened, await post(opened, urlencoded, body), 400, encodeURIComponent(username), /characters that can not be seen/)
+    await refused(
+      t, opened, await post(opened, urlencoded, body), 400, encodeURIComponent(username), /characters that can not be seen/,
+    )
   }
   const opened = await openIn('registration')
   const long = (length: number): string => `password=${goodPassword}&traits.username=${'x'.repeat(length)}&traits.foobar=bar`
   await refused(t, opened, await post(opened, urlencoded, long(321)), 400, '321 bytes', /must not be longer than 320 bytes/)
   await refused(t, opened, await post(opened, urlencoded, long(10_240)), 400, '10 KB', /must be less than or equal to 1024/)
-  await refused(t, opened, await post(opened, json, '{"password":"correct horse","traits":{"username":"\\ud800","foobar":"bar"}}'), 400, 'half a character')
+  await refused(
+    t, opened, await post(opened, json, '{"password":"correct horse","traits":{"username":"\\ud800","foobar":"bar"}}'), 400,
+    'half a character',
+  )
 })
 
 t.test('J7 identifiers that a store could misread are names like others', async t => {
@@ -154,7 +200,10 @@ t.test('J7 identifiers that a store could misread are names like others', async 
 
 t.test('J8 other charsets and encodings of JSON and forms are refused', async t => {
   const documents = goodJson('')
-  for (const [type, says] of [[`${json}; charset=utf-7`, /utf-7/], [`${json}; charset=utf-16`, /utf-16/], [`${urlencoded}; charset=iso-8859-1`, /iso-8859-1/]] as const) {
+  for (const [type, says] of [
+    [`${json}; charset=utf-7`, /utf-7/], [`${json}; charset=utf-16`, /utf-16/],
+    [`${urlencoded}; charset=iso-8859-1`, /iso-8859-1/],
+  ] as const) {
     const opened = await openIn('registration')
     await refused(t, opened, await post(opened, type, type.startsWith(json) ? documents : good('')), 415, type, says)
   }
@@ -162,11 +211,20 @@ t.test('J8 other charsets and encodings of JSON and forms are refused', async t 
   await refused(t, opened, await post(opened, json, Buffer.from(`\ufeff${documents}`, 'utf16le')), 400, 'UTF-16')
   await refused(t, opened, await post(opened, json, Buffer.from(documents, 'utf16le')), 400, 'UTF-16 without a mark')
   await refused(t, opened, await post(opened, urlencoded, good('traits.foobar=%ff')), 400, 'no UTF-8', /not UTF-8/)
-  await refused(t, opened, await post(opened, urlencoded, Buffer.from(good('').replace('bar', 'b\xff\xffr'), 'latin1')), 400, 'raw bytes', /UTF-8/)
-  await refused(t, opened, await post(opened, json, Buffer.from(documents.replace('bar', 'b\xff\xffr'), 'latin1')), 400, 'raw bytes in JSON', /UTF-8/)
+  await refused(
+    t, opened, await post(opened, urlencoded, Buffer.from(good('').replace('bar', 'b\xff\xffr'), 'latin1')), 400, 'raw bytes',
+    /UTF-8/,
+  )
+  await refused(
+    t, opened, await post(opened, json, Buffer.from(documents.replace('bar', 'b\xff\xffr'), 'latin1')), 400, 'raw bytes in JSON',
+    /UTF-8/,
+  )
 
   const part = '--x\r\nContent-Disposition: form-data; name="password"; filename="a"\r\n\r\nsecret\r\n--x--\r\n'
-  await refused(t, opened, await post(opened, 'multipart/form-data; boundary=x', part), 400, 'multipart', /unknown HTTP Header "Content-Type: multipart\/form-data/)
+  await refused(
+    t, opened, await post(opened, 'multipart/form-data; boundary=x', part), 400, 'multipart',
+    /unknown HTTP Header "Content-Type: multipart\/form-data/,
+  )
   for (const type of ['text/plain', 'application/jsonp', 'application/vnd.api+json', 'application/xml', 'text/json', '']) {
     await refused(t, opened, await post(opened, type, documents), 400, type)
   }
@@ -184,7 +242,10 @@ t.test('J8 JSON may begin with the byte order mark of UTF-8', async t => {
 })
 
 t.test('malformed JSON is refused without a word of what it held', async t => {
-  for (const body of ['{', '{"password":"canary', '[]', '"text"', '1', 'null', 'true', '{"a":1}{"b":2}', "{'a':1}", '{"a":NaN}', 'csrf_token=x', '\u0000']) {
+  for (const body of [
+    '{', '{"password":"canary', '[]', '"text"', '1', 'null', 'true', '{"a":1}{"b":2}', "{'a':1}", '{"a":NaN}', 'csrf_token=x',
+    '\u0000',
+  ]) {
     for (const kind of ['registration', 'login'] as const) {
       const opened = await openIn(kind)
       const page = await post(opened, json, body)
@@ -197,20 +258,32 @@ t.test('malformed JSON is refused without a word of what it held', async t => {
 t.test('D3 a body that is too large is refused before it is read', async t => {
   for (const kind of ['registration', 'login'] as const) {
     const opened = await openIn(kind)
-    await refused(t, opened, await post(opened, urlencoded, `password=${'x'.repeat(65_600)}`), 413, 'a large form', /at most 65536 bytes/)
-    await refused(t, opened, await post(opened, json, `{"password":"${'x'.repeat(65_600)}"}`), 413, 'large JSON', /at most 65536 bytes/)
+    await refused(
+      t, opened, await post(opened, urlencoded, `password=${'x'.repeat(65_600)}`), 413, 'a large form', /at most 65536 bytes/,
+    )
+    await refused(
+      t, opened, await post(opened, json, `{"password":"${'x'.repeat(65_600)}"}`), 413, 'large JSON', /at most 65536 bytes/,
+    )
     const page = await opened.visitor.submit(opened.form.action, { password: 'x'.repeat(65_600) })
     t.match(await errorsOf(gateway, page), [{ code: 413, reason: /at most 65536 bytes/ }], 'a browser is shown the error page')
 
-    const head = `POST ${new URL(opened.form.action).pathname} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nContent-Type: ${urlencoded}\r\nAccept: ${json}\r\n`
+    const head = [
+      `POST ${new URL(opened.form.action).pathname} HTTP/1.1`, `Host: 127.0.0.1:${port}`,
+      `Content-Type: ${urlencoded}`, `Accept: ${json}`, '',
+    ].join('\r\n')
     for (const length of ['1000000000', '4294967306']) {
       const at = Date.now()
-      const announced = await sendRaw(port, `${head}Content-Length: ${length}\r\n\r\npassword=x`, { until: text => text.includes('\r\n\r\n') })
+      const announced = await sendRaw(
+        port, `${head}Content-Length: ${length}\r\n\r\npassword=x`, { until: text => text.includes('\r\n\r\n') },
+      )
       t.equal(announced.status, 413, length)
       t.ok(Date.now() - at < 2000, 'at once')
     }
     const chunk = `2000\r\n${'x'.repeat(0x2000)}\r\n`
-    const endless = await sendRaw(port, [`${head}Transfer-Encoding: chunked\r\n\r\n`, ...Array<string>(20).fill(chunk)], { until: text => text.includes('\r\n\r\n') })
+    const endless = await sendRaw(
+      port, [`${head}Transfer-Encoding: chunked\r\n\r\n`, ...Array<string>(20).fill(chunk)],
+      { until: text => text.includes('\r\n\r\n') },
+    )
     t.equal(endless.status, 413)
   }
 })
@@ -219,7 +292,9 @@ t.test('D4 a compressed body is not inflated', async t => {
   const bomb = gzipSync(Buffer.alloc(20_000_000))
   for (const encoding of ['gzip', 'deflate', 'br', 'zstd', 'gzip, identity', 'x-gzip', 'GZIP']) {
     const opened = await openIn('registration')
-    await refused(t, opened, await post(opened, json, bomb.subarray(0, 60_000), { 'content-encoding': encoding }), 415, encoding, /compressed/)
+    await refused(
+      t, opened, await post(opened, json, bomb.subarray(0, 60_000), { 'content-encoding': encoding }), 415, encoding, /compressed/,
+    )
   }
   const opened = await openIn('login')
   const page = await post(opened, urlencoded, `identifier=ada&password=${goodPassword}`, { 'content-encoding': 'identity' })
@@ -231,36 +306,57 @@ t.test('D5 more, longer or deeper names than a form has are refused', async t =>
   const opened = await openIn('registration')
   await refused(t, opened, await post(opened, urlencoded, good(many(5000))), 400, '5000 fields', /at most 100 fields/)
   await refused(t, opened, await post(opened, urlencoded, good(many(98))), 400, '101 fields', /at most 100 fields/)
-  await refused(t, opened, await post(opened, urlencoded, good(`traits.${'x'.repeat(3000)}=1`)), 400, 'a long name', /at most 2048 bytes/)
+  await refused(
+    t, opened, await post(opened, urlencoded, good(`traits.${'x'.repeat(3000)}=1`)), 400, 'a long name', /at most 2048 bytes/,
+  )
   await refused(t, opened, await post(opened, urlencoded, good('traits.a.b.c.d.e.f=1')), 400, 'a deep name', /at most 5 levels/)
 
   const login = await openIn('login')
-  await refused(t, login, await post(login, urlencoded, `identifier=ada&password=${goodPassword}&${many(5000)}`), 400, '5000 fields', /at most 100 fields/)
-  t.equal((await post(login, urlencoded, `identifier=ada&password=${goodPassword}&${many(98)}`)).location, `${ui}/dashboard`, '100 fields are a form')
+  await refused(
+    t, login, await post(login, urlencoded, `identifier=ada&password=${goodPassword}&${many(5000)}`), 400, '5000 fields',
+    /at most 100 fields/,
+  )
+  t.equal(
+    (await post(login, urlencoded, `identifier=ada&password=${goodPassword}&${many(98)}`)).location, `${ui}/dashboard`,
+    '100 fields are a form',
+  )
 })
 
 t.test('D5 D10 JSON that is too deep or too wide is refused, quickly', async t => {
   const deep = (levels: number): string => goodJson(`,"a":${'{"a":'.repeat(levels)}1${'}'.repeat(levels)}`)
   const deepList = (levels: number): string => goodJson(`,"a":${'['.repeat(levels)}${']'.repeat(levels)}`)
   const wide = goodJson(`,"a":[${Array<string>(5000).fill('1').join()}]`)
-  for (const [what, body] of [['30', deep(30)], ['9000', deep(9000)], ['a list', deepList(30)], ['30000 lists', deepList(30_000)], ['wide', wide]] as const) {
+  for (const [what, body] of [
+    ['30', deep(30)], ['9000', deep(9000)], ['a list', deepList(30)], ['30000 lists', deepList(30_000)], ['wide', wide],
+  ] as const) {
     const opened = await openIn('registration')
     const at = Date.now()
     await refused(t, opened, await post(opened, json, body), 400, what, /levels deep|at most 1000 values/)
     t.ok(Date.now() - at < 2000, what)
   }
   const login = await openIn('login')
-  await refused(t, login, await post(login, json, `{"identifier":${'['.repeat(30_000)}${']'.repeat(30_000)},"password":"x"}`), 400, 'login', /identifier is required/)
+  await refused(
+    t, login, await post(login, json, `{"identifier":${'['.repeat(30_000)}${']'.repeat(30_000)},"password":"x"}`), 400, 'login',
+    /identifier is required/,
+  )
 })
 
 t.test('A7 a password is the exact text, however odd', async t => {
-  const odd = ['nul\u0000 and what comes after it', ' spaces at both ends of this ', 'é as one character and more', 'e\u0301 as two characters and more', '𝔘𝔫𝔦𝔠𝔬𝔡𝔢 🐴🔋📎 staple']
+  const odd = [
+    'nul\u0000 and what comes after it', ' spaces at both ends of this ', 'é as one character and more',
+    'e\u0301 as two characters and more', '𝔘𝔫𝔦𝔠𝔬𝔡𝔢 🐴🔋📎 staple',
+  ]
   for (const [index, password] of odd.entries()) {
     const username = `odd${index}`
     t.equal((await signUp(newVisitor(), gateway, username, password)).location, `${ui}/dashboard`, password)
     people.push(username)
-    for (const wrong of [password.slice(0, 3), password.trim() === password ? `${password} ` : password.trim(), password.normalize('NFKD')]) {
-      if (wrong !== password) t.not((await logIn(newVisitor(), gateway, username, wrong)).location, `${ui}/dashboard`, `${JSON.stringify(wrong)} is another one`)
+    for (const wrong of [
+      password.slice(0, 3), password.trim() === password ? `${password} ` : password.trim(), password.normalize('NFKD'),
+    ]) {
+      if (wrong !== password) t.not(
+        (await logIn(newVisitor(), gateway, username, wrong)).location, `${ui}/dashboard`,
+        `${JSON.stringify(wrong)} is another one`,
+      )
     }
     t.equal((await logIn(newVisitor(), gateway, username, password)).location, `${ui}/dashboard`)
   }
@@ -268,12 +364,26 @@ t.test('A7 a password is the exact text, however odd', async t => {
 
 t.test('A7 D8 a password that is too long, or no Unicode, is refused before it is hashed', async t => {
   const registration = await openIn('registration')
-  await refused(t, registration, await post(registration, urlencoded, `password=${'correct horse '.repeat(80)}&traits.username=eve2&traits.foobar=bar`), 400, 'long', /must not be longer than 1024 bytes/)
-  await refused(t, registration, await post(registration, json, '{"password":"correct horse \\ud800","traits":{"username":"eve2","foobar":"bar"}}'), 400, 'half a character', /not valid Unicode/)
+  await refused(
+    t, registration,
+    await post(registration, urlencoded, `password=${'correct horse '.repeat(80)}&traits.username=eve2&traits.foobar=bar`), 400,
+    'long', /must not be longer than 1024 bytes/,
+  )
+  await refused(
+    t, registration,
+    await post(registration, json, '{"password":"correct horse \\ud800","traits":{"username":"eve2","foobar":"bar"}}'), 400,
+    'half a character', /not valid Unicode/,
+  )
   const login = await openIn('login')
   for (const identifier of ['ada', 'nobody']) {
-    await refused(t, login, await post(login, urlencoded, `identifier=${identifier}&password=${'x'.repeat(2000)}`), 400, identifier, /at most 1024 bytes/)
-    await refused(t, login, await post(login, json, `{"identifier":"${identifier}","password":"\\udc00"}`), 400, identifier, /not valid Unicode/)
+    await refused(
+      t, login, await post(login, urlencoded, `identifier=${identifier}&password=${'x'.repeat(2000)}`), 400, identifier,
+      /at most 1024 bytes/,
+    )
+    await refused(
+      t, login, await post(login, json, `{"identifier":"${identifier}","password":"\\udc00"}`), 400, identifier,
+      /not valid Unicode/,
+    )
   }
 })
 
@@ -288,7 +398,9 @@ t.test('C11 what was typed comes back as it was typed, as JSON', async t => {
 })
 
 t.test('D8 when too many passwords wait to be hashed the rest is told to come back, and the flow goes on', async t => {
-  const other = await startTestGateway(t, { config: { hashers: { argon2: { memory: 65536, iterations: 3, concurrency: 1, queue: 2 } } } })
+  const other = await startTestGateway(t, {
+    config: { hashers: { argon2: { memory: 65536, iterations: 3, concurrency: 1, queue: 2 } } },
+  })
   const forms = await Promise.all(Array.from({ length: 12 }, async () => {
     const visitor = newVisitor()
     return { visitor, form: await open(visitor, other, 'registration') }
@@ -309,7 +421,9 @@ t.test('D8 when too many passwords wait to be hashed the rest is told to come ba
 t.test('a browser sees hostile input answered on its own pages', async t => {
   const { visitor, form } = await openIn('registration')
   const browser = { accept: 'text/html', 'content-type': urlencoded, 'x-csrf-token': form.csrf }
-  const send = (body: string, headers: Record<string, string> = {}): Promise<Page> => visitor.send(form.action, { method: 'POST', body, headers: { ...browser, ...headers } })
+  const send = (body: string, headers: Record<string, string> = {}): Promise<Page> => visitor.send(form.action, {
+    method: 'POST', body, headers: { ...browser, ...headers },
+  })
 
   t.equal(flowIdOf(await send(good('traits.role=admin'))), form.id)
   t.match(messagesOf(await readForm(gateway, 'registration', form.id)), ['Additional property role is not allowed'])

@@ -33,7 +33,9 @@ async function startHook(t: Test, answer: (response: ServerResponse, call: Call)
   const server = createServer((request, response) => {
     let body = ''
     request.setEncoding('utf8').on('data', chunk => { body += chunk }).on('end', () => {
-      const call = { method: request.method ?? '', url: request.url ?? '', headers: request.headers, rawHeaders: request.rawHeaders, body }
+      const call = {
+        method: request.method ?? '', url: request.url ?? '', headers: request.headers, rawHeaders: request.rawHeaders, body,
+      }
       calls.push(call)
       answer(response, call)
     })
@@ -48,8 +50,12 @@ async function startHook(t: Test, answer: (response: ServerResponse, call: Call)
 
 const redirect = { run: 'redirect', config: { default_redirect_url: `${ui}/dashboard` } }
 
-function withJobs(registration: { before?: object[], after?: object[] }, login: { before?: object[], after?: object[] } = {}): Record<string, unknown> {
-  const flow = ({ before = [], after = [{ run: 'session' }, redirect] }: { before?: object[], after?: object[] }) => ({ before, after: { password: after } })
+function withJobs(
+  registration: { before?: object[], after?: object[] }, login: { before?: object[], after?: object[] } = {},
+): Record<string, unknown> {
+  const flow = (
+    { before = [], after = [{ run: 'session' }, redirect] }: { before?: object[], after?: object[] },
+  ) => ({ before, after: { password: after } })
   return { selfservice: { registration: flow(registration), login: flow(login) } }
 }
 
@@ -90,7 +96,10 @@ t.test('RF10 a job that fails after a registration says that the account exists,
 
     const [identity] = await identitiesOf(gateway)
     await gateway.stop()
-    t.equal(await countSessions(t, gateway, identity?.id ?? ''), 1, 'the session that the job before it began is gone, the login\'s is there')
+    t.equal(
+      await countSessions(t, gateway, identity?.id ?? ''), 1,
+      'the session that the job before it began is gone, the login\'s is there',
+    )
   }
 })
 
@@ -108,7 +117,9 @@ t.test('RF10 a script is told of the failed job with the error\'s own status', a
   const gateway = await startTestGateway(t, { config: withJobs({ after: [{ run: 'session' }, hookJob(hook.url)] }) })
   const visitor = newVisitor()
   const form = await open(visitor, gateway, 'registration')
-  const done = await visitor.submitJson(form.action, { csrf_token: form.csrf, password: goodPassword, traits: { username: 'ada', foobar: 'bar' } })
+  const done = await visitor.submitJson(form.action, {
+    csrf_token: form.csrf, password: goodPassword, traits: { username: 'ada', foobar: 'bar' },
+  })
   t.equal(done.status, 403)
   t.match(done.json().error.reason, /Your account was created/)
   t.notOk(done.headers['set-cookie'])
@@ -128,7 +139,9 @@ t.test('RF10 after a failed job the flow is spent: a second submit makes no seco
 
 t.test('L19 a job that fails after a login leaves nobody logged in', async t => {
   const hook = await startHook(t, response => { response.writeHead(403).end() })
-  const gateway = await startTestGateway(t, { config: withJobs({ after: [] }, { after: [{ run: 'session' }, hookJob(hook.url), redirect] }) })
+  const gateway = await startTestGateway(t, {
+    config: withJobs({ after: [] }, { after: [{ run: 'session' }, hookJob(hook.url), redirect] }),
+  })
   await signUp(newVisitor(), gateway, 'ada')
   const visitor = newVisitor()
   const done = await logIn(visitor, gateway, 'ada')
@@ -141,9 +154,13 @@ t.test('L19 a job that fails after a login leaves nobody logged in', async t => 
 })
 
 t.test('RF12 before-jobs that agree let a flow begin, one that fails does not', async t => {
-  const [agreeing, objecting] = [await startHook(t, response => { response.end() }), await startHook(t, response => { response.writeHead(403).end() })]
+  const [agreeing, objecting] = [
+    await startHook(t, response => { response.end() }), await startHook(t, response => { response.writeHead(403).end() }),
+  ]
   const gateway = await startTestGateway(t, {
-    config: withJobs({ before: [hookJob(agreeing.url), hookJob(agreeing.url)] }, { before: [hookJob(agreeing.url), hookJob(objecting.url), hookJob(agreeing.url)] }),
+    config: withJobs({ before: [hookJob(agreeing.url), hookJob(agreeing.url)] }, {
+      before: [hookJob(agreeing.url), hookJob(objecting.url), hookJob(agreeing.url)],
+    }),
   })
   const visitor = newVisitor()
   t.type(await begin(visitor, gateway, 'registration'), 'string')
@@ -170,7 +187,9 @@ t.test('RD1 a redirect before a flow ends it', async t => {
 
 t.test('RD2 RD3 RD4 of several redirects the first counts, and a session after it is not lost', async t => {
   const later = { run: 'redirect', config: { default_redirect_url: `${ui}/later` } }
-  const gateway = await startTestGateway(t, { config: withJobs({ after: [redirect, { run: 'session' }, later] }, { after: [redirect, { run: 'session' }, later] }) })
+  const gateway = await startTestGateway(t, {
+    config: withJobs({ after: [redirect, { run: 'session' }, later] }, { after: [redirect, { run: 'session' }, later] }),
+  })
   const visitor = newVisitor()
   t.equal((await signUp(visitor, gateway, 'ada')).location, `${ui}/dashboard`)
   t.equal(await usernameOf(visitor, gateway), 'ada')
@@ -181,13 +200,19 @@ t.test('RD2 RD3 RD4 of several redirects the first counts, and a session after i
 
 t.test('web_hook tells the service who and what, and no secret', async t => {
   const hook = await startHook(t, response => { response.writeHead(204).end() })
-  const job = hookJob(`${hook.url}/hook?token=for-the-service`, { method: 'PUT', headers: { Authorization: 'Bearer for-the-service', 'Content-Type': 'application/vnd.hook+json' } })
+  const job = hookJob(`${hook.url}/hook?token=for-the-service`, {
+    method: 'PUT', headers: { Authorization: 'Bearer for-the-service', 'Content-Type': 'application/vnd.hook+json' },
+  })
   const gateway = await startTestGateway(t, { config: withJobs({ before: [job], after: [job, { run: 'session' }] }) })
   const visitor = newVisitor()
   const begun = await visitor.visit(`${gateway.publicUrl}/auth/browser/registration?lang=en`, { 'user-agent': 'A browser/1.0' })
   const id = flowIdOf(begun)
-  const form = (await visitor.fetch(`${gateway.publicUrl}/auth/browser/requests/registration?request=${id}`)).json().methods.password.config
-  await visitor.submit(form.action, { csrf_token: form.fields[0].value, password: goodPassword, 'traits.username': 'ada', 'traits.foobar': 'bar' })
+  const form = (
+    await visitor.fetch(`${gateway.publicUrl}/auth/browser/requests/registration?request=${id}`)
+  ).json().methods.password.config
+  await visitor.submit(form.action, {
+    csrf_token: form.fields[0].value, password: goodPassword, 'traits.username': 'ada', 'traits.foobar': 'bar',
+  })
   const { identity } = (await whoAmI(visitor, gateway)).json()
 
   t.equal(hook.calls.length, 2)
@@ -201,7 +226,9 @@ t.test('web_hook tells the service who and what, and no secret', async t => {
   }
   const flow = { id, kind: 'registration', type: 'browser', request_url: `${gateway.publicUrl}/auth/browser/registration?lang=en` }
   t.strictSame(JSON.parse(hook.calls[0]?.body ?? ''), { flow, client: { address: '127.0.0.1', user_agent: 'A browser/1.0' } })
-  t.strictSame(JSON.parse(hook.calls[1]?.body ?? ''), { flow: { ...flow, method: 'password' }, client: { address: '127.0.0.1', user_agent: '' }, identity })
+  t.strictSame(JSON.parse(hook.calls[1]?.body ?? ''), {
+    flow: { ...flow, method: 'password' }, client: { address: '127.0.0.1', user_agent: '' }, identity,
+  })
   t.notMatch(hook.calls.map(({ body }) => body).join(), /argon2|l3f9toh1uaf81n21|csrf/)
 })
 
@@ -234,7 +261,10 @@ t.test('web_hook fails when the service is slow, redirects, cuts, or is not ther
   t.equal(elsewhere.calls.length, 0)
 
   const gateway = await startTestGateway(t, { config: withJobs({ before: [hookJob(`http://127.0.0.1:${await freePort()}`)] }) })
-  t.match(await errorsOf(gateway, await newVisitor().visit(`${gateway.publicUrl}/auth/browser/registration`)), [{ code: 502 }], 'is not there')
+  t.match(
+    await errorsOf(gateway, await newVisitor().visit(`${gateway.publicUrl}/auth/browser/registration`)), [{ code: 502 }],
+    'is not there',
+  )
 })
 
 t.test('web_hook goes on when the service agrees, however much it says', async t => {
@@ -269,13 +299,17 @@ t.test('restrict_ip refuses networks that are denied, or not allowed', async t =
     const gateway = await startTestGateway(t, { config: withJobs({ before: [{ run: 'restrict_ip', config }] }) })
     const page = await newVisitor().visit(`${gateway.publicUrl}/auth/browser/registration`)
     if (allowed) t.type(flowIdOf(page), 'string', JSON.stringify(config))
-    else t.match(await errorsOf(gateway, page), [{ code: 403, reason: 'This is not available from your network.' }], JSON.stringify(config))
+    else t.match(
+      await errorsOf(gateway, page), [{ code: 403, reason: 'This is not available from your network.' }], JSON.stringify(config),
+    )
   }
 })
 
 t.test('restrict_ip believes X-Forwarded-For of trusted proxies alone', async t => {
   const job = { run: 'restrict_ip', config: { allow: ['192.0.2.0/24', '2001:db8::/32'] } }
-  const trusting = await startTestGateway(t, { config: { ...withJobs({}, { before: [job] }), serve: { public: { trusted_proxies: ['127.0.0.1/32'] } } } })
+  const trusting = await startTestGateway(t, {
+    config: { ...withJobs({}, { before: [job] }), serve: { public: { trusted_proxies: ['127.0.0.1/32'] } } },
+  })
   const url = `${trusting.publicUrl}/auth/browser/login`
   for (const address of ['192.0.2.7', '203.0.113.1, 192.0.2.7', '2001:db8::7', '::ffff:192.0.2.7']) {
     t.type(flowIdOf(await newVisitor().visit(url, { 'x-forwarded-for': address })), 'string', address)
@@ -334,7 +368,13 @@ t.test('6.1 an unknown job, a job in the wrong place or with a bad config stops 
 t.test('D5 D6 run, job and hook name a job, and after may stand one level higher', async t => {
   for (const key of ['run', 'job', 'hook']) {
     const gateway = await startTestGateway(t, {
-      config: { selfservice: { registration: { after: { password: [{ [key]: 'session' }, { [key]: 'redirect', config: { default_redirect_url: `${ui}/here` } }] } } } },
+      config: {
+        selfservice: {
+          registration: {
+            after: { password: [{ [key]: 'session' }, { [key]: 'redirect', config: { default_redirect_url: `${ui}/here` } }] },
+          },
+        },
+      },
     })
     t.equal((await signUp(newVisitor(), gateway, 'ada')).location, `${ui}/here`, key)
   }

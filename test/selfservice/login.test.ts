@@ -1,17 +1,21 @@
-import t from 'tap'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
 
 import { csrfToken, maskCsrfToken } from '../../src/http/csrf.js'
+import { openStore } from '../../src/store/open.js'
+import type { Identity } from '../../src/store/records.js'
 import {
   begin, errorsOf, fieldOf, flowIdOf, goodPassword, logIn, messagesOf, open, openForm, readFlow, readForm, signUp, usernameOf, whoAmI,
   type FlowDocument,
 } from '../helpers/flows.js'
-import { startTestGateway, ui } from '../helpers/gateway.js'
+import { startTestGateway, ui, type TestGateway } from '../helpers/gateway.js'
 import { newVisitor } from '../helpers/visitor.js'
 
 const gateway = await startTestGateway(t)
 const submitUrl = `${gateway.publicUrl}/auth/browser/methods/password/login`
 const fetchPath = '/auth/browser/requests/login'
-const invalid = 'The provided credentials are invalid. Check for spelling mistakes in your password or username, email address, or phone number.'
+const invalid = 'The provided credentials are invalid. Check for spelling mistakes in your password or username, email address, '
+  + 'or phone number.'
 
 await signUp(newVisitor(), gateway, 'Ada')
 
@@ -101,7 +105,9 @@ t.test('L4 an expired flow leads to a new one that says so', async t => {
 })
 
 t.test('L5 L8 an unknown name and a wrong password are told alike', async t => {
-  for (const [identifier, password] of [['nobody', goodPassword], ['ada', 'not her password'], ['\u0000', goodPassword], ['x'.repeat(5000), goodPassword]]) {
+  for (const [identifier, password] of [
+    ['nobody', goodPassword], ['ada', 'not her password'], ['\u0000', goodPassword], ['x'.repeat(5000), goodPassword],
+  ]) {
     const visitor = newVisitor()
     const form = await open(visitor, gateway, 'login')
     const page = await visitor.submit(form.action, { csrf_token: form.csrf, identifier: identifier ?? '', password: password ?? '' })
@@ -183,7 +189,10 @@ t.test('L16 L17 L18 the admin listener and the browser that began it read the fo
   const id = await begin(visitor, gateway, 'login')
   t.equal((await newVisitor().fetch(`${gateway.adminUrl}${fetchPath}?request=${id}`)).status, 200)
   t.equal((await visitor.fetch(`${gateway.publicUrl}${fetchPath}?request=${id}`)).status, 200)
-  t.equal((await visitor.fetch(`${gateway.publicUrl}/auth/browser/requests/registration?request=${id}`)).status, 403, 'not as a registration')
+  t.equal(
+    (await visitor.fetch(`${gateway.publicUrl}/auth/browser/requests/registration?request=${id}`)).status, 403,
+    'not as a registration',
+  )
 
   const stranger = await newVisitor().fetch(`${gateway.publicUrl}${fetchPath}?request=${id}`)
   t.equal(stranger.status, 403)
@@ -220,3 +229,58 @@ t.test('A10 a login that was completed leads to a new one that says so', async t
   t.equal(scripted.status, 410)
   t.equal(scripted.json().error.reason, 'This request was already completed.')
 })
+
+t.test('A8 a hash that was made with less than the current parameters is made anew when its owner logs in', async t => {
+  const weak = { hashers: { argon2: { memory: 1024, iterations: 1 } } }
+  const before = await startTestGateway(t, { config: weak })
+  await signUp(newVisitor(), before, 'ada')
+  const old = await storedHash(t, before)
+  t.match(old, /^\$argon2id\$v=19\$m=1024,t=1,p=1\$/)
+
+  const dsn = `embedded://${join(before.folder, 'data')}`
+  const after = await startTestGateway(t, { config: { dsn, hashers: { argon2: { memory: 2048, iterations: 2 } } } })
+  t.equal((await logIn(newVisitor(), after, 'ada', 'not her password')).location?.startsWith(`${ui}/auth/login`), true)
+  t.equal((await logIn(newVisitor(), after, 'ada')).location, `${ui}/dashboard`)
+  t.equal((await logIn(newVisitor(), after, 'ada')).location, `${ui}/dashboard`, 'and once more, with the new one')
+  await after.stop()
+  const renewed = await withIdentity(t, before, ({ credentials }) => credentials.password?.hash)
+  t.match(renewed, /^\$argon2id\$v=19\$m=2048,t=2,p=1\$/)
+})
+
+t.test('1.8 row 9 a stored hash that is none is the operator\'s trouble, and logs nobody in', async t => {
+  const before = await startTestGateway(t)
+  await signUp(newVisitor(), before, 'ada')
+  await storedHash(t, before, 'not a hash')
+
+  const after = await startTestGateway(t, { config: { dsn: `embedded://${join(before.folder, 'data')}` } })
+  const visitor = newVisitor()
+  const [error] = await errorsOf(after, await logIn(visitor, after, 'ada'))
+  t.match(error, { code: 500, status: 'Internal Server Error' })
+  t.notOk(error?.reason)
+  t.equal((await whoAmI(visitor, after)).status, 401)
+})
+
+/** The hash of the one identity that a gateway knows, which is stopped for it; `instead` takes its place. */
+async function storedHash(t: Test, gateway: TestGateway, instead?: string): Promise<string | undefined> {
+  await gateway.stop()
+  return withIdentity(t, gateway, async (identity, store) => {
+    const { password } = identity.credentials
+    if (instead !== undefined && password !== undefined) {
+      await store.updateIdentity({ ...identity, credentials: { password: { ...password, hash: instead } }, version: identity.version + 1 })
+    }
+    return password?.hash
+  })
+}
+
+async function withIdentity<Result>(
+  t: Test, { folder }: TestGateway, use: (identity: Identity, store: Awaited<ReturnType<typeof openStore>>) => Result | Promise<Result>,
+): Promise<Result> {
+  const store = await openStore({
+    dsn: `embedded://${join(folder, 'data')}`, timeoutMs: 1000, keyPrefix: '', durability: 'none', warn: message => t.comment(message),
+  })
+  const [identity] = await store.listIdentities({ limit: 1, offset: 0 })
+  if (identity === undefined) throw new Error('there is no identity')
+  const result = await use(identity, store)
+  await store.close()
+  return result
+}

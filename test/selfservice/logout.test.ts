@@ -49,7 +49,10 @@ t.test('1.10 logout works without a session, and as a POST', async t => {
 
   const visitor = newVisitor()
   await signUp(visitor, gateway, 'post')
-  t.equal((await visitor.submit(`${gateway.publicUrl}/self-service/browser/flows/logout`, {}, { origin: gateway.url })).location, `${ui}/auth/login`)
+  t.equal(
+    (await visitor.submit(`${gateway.publicUrl}/self-service/browser/flows/logout`, {}, { origin: gateway.url })).location,
+    `${ui}/auth/login`,
+  )
   t.equal((await whoAmI(visitor, gateway)).status, 401)
 })
 

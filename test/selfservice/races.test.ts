@@ -27,7 +27,9 @@ for (const kind of ['embedded', 'redis'] as const) {
       const answers = await Promise.all(fifty.map(index => {
         const tab = newVisitor()
         if (csrf !== undefined) tab.jar.set('oathgate_csrf', csrf)
-        return tab.submit(form.action, { csrf_token: form.csrf, password: goodPassword, 'traits.username': `person${index}`, 'traits.foobar': 'bar' })
+        return tab.submit(form.action, {
+          csrf_token: form.csrf, password: goodPassword, 'traits.username': `person${index}`, 'traits.foobar': 'bar',
+        })
       }))
       await checkOneWon(t, gateway, form, answers, 'registration')
       t.equal((await identitiesOf(gateway)).length, 1)
@@ -55,7 +57,9 @@ for (const kind of ['embedded', 'redis'] as const) {
         const visitor = newVisitor()
         return { visitor, form: await open(visitor, gateway, 'registration') }
       }))
-      const submit = ({ visitor, form }: { visitor: Visitor, form: OpenForm }, username: string): Promise<Page> => visitor.submit(form.action, {
+      const submit = (
+        { visitor, form }: { visitor: Visitor, form: OpenForm }, username: string,
+      ): Promise<Page> => visitor.submit(form.action, {
         csrf_token: form.csrf, password: goodPassword, 'traits.username': username, 'traits.foobar': 'bar',
       })
       const spellings = ['ada', 'Ada', ' ADA ', 'ａｄａ']
@@ -65,7 +69,9 @@ for (const kind of ['embedded', 'redis'] as const) {
       t.equal((await identitiesOf(gateway)).length, 1)
       const losers = rivals.filter((_, index) => answers[index]?.location !== `${ui}/dashboard`)
       for (const { visitor, form } of losers) {
-        t.same(messagesOf(await readForm(gateway, 'registration', form.id)), ['An account with the same identifier (email, phone, username, ...) exists already.'])
+        t.same(messagesOf(await readForm(gateway, 'registration', form.id)), [
+          'An account with the same identifier (email, phone, username, ...) exists already.',
+        ])
         t.equal((await whoAmI(visitor, gateway)).status, 401)
       }
       t.equal((await submit(losers[0] as typeof losers[0] & object, 'somebody else')).location, `${ui}/dashboard`)
@@ -74,7 +80,9 @@ for (const kind of ['embedded', 'redis'] as const) {
     t.test('A9 five people, five times each, in ten rounds: five identities a round', async t => {
       const gateway = await start()
       for (let round = 0; round < 10; round++) {
-        await Promise.all(Array.from({ length: 25 }, (_, index) => signUp(newVisitor(), gateway, `round ${round} person ${index % 5}`)))
+        await Promise.all(
+          Array.from({ length: 25 }, (_, index) => signUp(newVisitor(), gateway, `round ${round} person ${index % 5}`)),
+        )
         t.equal((await identitiesOf(gateway)).length, 5 * (round + 1))
       }
     })
@@ -82,8 +90,8 @@ for (const kind of ['embedded', 'redis'] as const) {
     async function countSessions(gateway: TestGateway, identityId: string): Promise<number> {
       if (dsn === undefined) await gateway.stop()
       const store = await openStore({
-        dsn: dsn ?? `embedded://${join(gateway.folder, 'data')}`, timeoutMs: 1000, keyPrefix: dsn === undefined ? '' : `gateway${gateways}:`,
-        durability: 'none', warn: message => t.comment(message),
+        dsn: dsn ?? `embedded://${join(gateway.folder, 'data')}`, keyPrefix: dsn === undefined ? '' : `gateway${gateways}:`,
+        timeoutMs: 1000, durability: 'none', warn: message => t.comment(message),
       })
       const sessions = await store.listSessionsOf(identityId)
       await store.close()
@@ -92,7 +100,9 @@ for (const kind of ['embedded', 'redis'] as const) {
   })
 }
 
-async function checkOneWon(t: Test, gateway: TestGateway, form: OpenForm, answers: readonly Page[], kind: 'registration' | 'login'): Promise<void> {
+async function checkOneWon(
+  t: Test, gateway: TestGateway, form: OpenForm, answers: readonly Page[], kind: 'registration' | 'login',
+): Promise<void> {
   const won = answers.filter(({ location }) => location === `${ui}/dashboard`)
   t.equal(won.length, 1)
   t.equal(answers.filter(({ headers }) => JSON.stringify(headers['set-cookie'] ?? '').includes('ory_kratos_session')).length, 1)

@@ -2,8 +2,8 @@ import t, { type Test } from 'tap'
 
 import { csrfToken, maskCsrfToken } from '../../src/http/csrf.js'
 import {
-  begin, countIdentities, errorsOf, fieldOf, flowIdOf, goodPassword, identitiesOf, logIn, logOut, messagesOf, open, openForm, readFlow, readForm,
-  signUp, usernameOf, whoAmI, type FlowDocument,
+  begin, countIdentities, errorsOf, fieldOf, flowIdOf, goodPassword, identitiesOf, logIn, logOut, messagesOf, open, openForm,
+  readFlow, readForm, signUp, usernameOf, whoAmI, type FlowDocument,
 } from '../helpers/flows.js'
 import { startTestGateway, ui } from '../helpers/gateway.js'
 import { newVisitor } from '../helpers/visitor.js'
@@ -190,7 +190,9 @@ t.test('1.7 row 2 a submit without the id of a flow goes to the error page', asy
   const visitor = newVisitor()
   const form = await open(visitor, gateway, 'registration')
   for (const query of ['', '?request=', '?request=nonsense']) {
-    const page = await visitor.submit(`${gateway.publicUrl}/auth/browser/methods/password/registration${query}`, { csrf_token: form.csrf })
+    const page = await visitor.submit(
+      `${gateway.publicUrl}/auth/browser/methods/password/registration${query}`, { csrf_token: form.csrf },
+    )
     t.match(await errorsOf(gateway, page), [{ code: 400, status: 'Bad Request', reason: 'The request Code is missing.' }])
   }
 })
@@ -202,14 +204,18 @@ t.test('RP2 a flow that is no longer known goes to the error page', async t => {
   // What its form carried before it was forgotten.
   const csrf = maskCsrfToken(csrfToken(visitor.jar.get('oathgate_csrf')?.value ?? '', id))
 
-  const page = await visitor.submit(`${gateway.publicUrl}/auth/browser/methods/password/registration?request=${id}`, { csrf_token: csrf })
+  const page = await visitor.submit(
+    `${gateway.publicUrl}/auth/browser/methods/password/registration?request=${id}`, { csrf_token: csrf },
+  )
   t.match(await errorsOf(gateway, page), [{ code: 404, status: 'Not Found', message: 'Unable to locate the resource' }])
 })
 
 t.test('RP2 the id of a login is no registration', async t => {
   const visitor = newVisitor()
   const form = await open(visitor, gateway, 'login')
-  const page = await visitor.submit(`${gateway.publicUrl}/auth/browser/methods/password/registration?request=${form.id}`, { csrf_token: form.csrf })
+  const page = await visitor.submit(
+    `${gateway.publicUrl}/auth/browser/methods/password/registration?request=${form.id}`, { csrf_token: form.csrf },
+  )
   t.match(await errorsOf(gateway, page), [{ code: 404 }])
 })
 
@@ -258,7 +264,9 @@ async function expiryOf({ expires_at: expiresAt }: FlowDocument): Promise<void> 
 t.test('RP4 a password that everybody tries is refused, and what was typed stays', async t => {
   const visitor = newVisitor()
   const form = await open(visitor, gateway, 'registration')
-  const page = await visitor.submit(form.action, { csrf_token: form.csrf, password: 'password', 'traits.username': 'rp4', 'traits.foobar': 'bar' })
+  const page = await visitor.submit(form.action, {
+    csrf_token: form.csrf, password: 'password', 'traits.username': 'rp4', 'traits.foobar': 'bar',
+  })
   t.equal(flowIdOf(page), form.id)
 
   const shown = await readForm(gateway, 'registration', form.id)
@@ -295,7 +303,9 @@ t.test('1.7 rows 5 and 6 an empty body and an empty password are told', async t 
 })
 
 t.test('RP6 a schema without identifier is the operator\'s mistake and creates nobody', async t => {
-  const other = await startTestGateway(t, { schema: { type: 'object', properties: { foobar: { type: 'string', minLength: 2 }, username: { type: 'string' } } } })
+  const other = await startTestGateway(t, {
+    schema: { type: 'object', properties: { foobar: { type: 'string', minLength: 2 }, username: { type: 'string' } } },
+  })
   const page = await signUp(newVisitor(), other, 'rp6')
   t.match(await errorsOf(other, page), [{ code: 500, status: 'Internal Server Error', reason: /No login identifiers/ }])
   t.equal(await countIdentities(other), 0)
@@ -317,7 +327,9 @@ t.test('RP9 an identifier has one owner, however it is spelt', async t => {
   for (const username of ['rp9', 'RP9', ' rp9 ', 'ｒｐ９']) {
     const visitor = newVisitor()
     const form = await open(visitor, gateway, 'registration')
-    const page = await visitor.submit(form.action, { csrf_token: form.csrf, password: goodPassword, 'traits.username': username, 'traits.foobar': 'bar' })
+    const page = await visitor.submit(form.action, {
+      csrf_token: form.csrf, password: goodPassword, 'traits.username': username, 'traits.foobar': 'bar',
+    })
     t.equal(flowIdOf(page), form.id)
     const shown = await readForm(gateway, 'registration', form.id)
     t.same(messagesOf(shown), ['An account with the same identifier (email, phone, username, ...) exists already.'], username)
@@ -393,10 +405,15 @@ t.test('A10 a flow that was completed leads to a new one that says so', async t 
   t.not(id, form.id)
   t.same(messagesOf(await readForm(other, 'registration', id)), ['This form has been submitted already, please try again.'])
 
-  const scripted = await visitor.submitJson(form.action, { csrf_token: form.csrf, password: goodPassword, traits: { username: 'bob', foobar: 'bar' } })
+  const scripted = await visitor.submitJson(form.action, {
+    csrf_token: form.csrf, password: goodPassword, traits: { username: 'bob', foobar: 'bar' },
+  })
   t.equal(scripted.status, 410)
   t.match(scripted.json(), {
-    error: { code: 410, status: 'Gone', reason: 'This request was already completed.', details: { use_flow_id: String, redirect_browser_to: /request=/ } },
+    error: {
+      code: 410, status: 'Gone', reason: 'This request was already completed.',
+      details: { use_flow_id: String, redirect_browser_to: /request=/ },
+    },
   })
   t.equal(await countIdentities(other), 1)
 })
@@ -404,7 +421,9 @@ t.test('A10 a flow that was completed leads to a new one that says so', async t 
 t.test('D4 a script registers with JSON: the whole document with 400, then the same redirect', async t => {
   const visitor = newVisitor()
   const form = await open(visitor, gateway, 'registration')
-  const refused = await visitor.submitJson(form.action, { csrf_token: form.csrf, password: 'password', traits: { username: 'd4', foobar: 'b', role: 'admin' } })
+  const refused = await visitor.submitJson(form.action, {
+    csrf_token: form.csrf, password: 'password', traits: { username: 'd4', foobar: 'b', role: 'admin' },
+  })
   t.equal(refused.status, 400)
   const shown = openForm(refused.json() as FlowDocument)
   t.equal(shown.id, form.id)
@@ -412,7 +431,9 @@ t.test('D4 a script registers with JSON: the whole document with 400, then the s
   t.ok(shown.errors?.some(({ message }) => message === 'Additional property role is not allowed'), 'additionalProperties bites')
   t.notOk('value' in (fieldOf(shown, 'password') ?? {}))
 
-  const done = await visitor.submitJson(form.action, { csrf_token: shown.csrf, password: goodPassword, traits: { username: 'd4', foobar: 'bar' } })
+  const done = await visitor.submitJson(form.action, {
+    csrf_token: shown.csrf, password: goodPassword, traits: { username: 'd4', foobar: 'bar' },
+  })
   t.equal(done.status, 302)
   t.equal(done.location, `${ui}/dashboard`)
   t.equal(await usernameOf(visitor, gateway), 'd4')

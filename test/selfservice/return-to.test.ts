@@ -22,7 +22,9 @@ async function destination(kind: typeof kinds[number], query: string): Promise<s
   const visitor = newVisitor()
   const form = await open(visitor, gateway, kind, query)
   const fields = kind === 'login' ? { identifier: 'ada' } : { 'traits.username': `person ${++people}`, 'traits.foobar': 'bar' }
-  const done = await visitor.submit(form.action, { ...fields as Record<string, string>, password: goodPassword, csrf_token: form.csrf })
+  const done = await visitor.submit(form.action, {
+    ...fields as Record<string, string>, password: goodPassword, csrf_token: form.csrf,
+  })
   t.equal(done.status, 302)
   return done.headers['location'] as string | undefined
 }
@@ -55,15 +57,15 @@ for (const kind of kinds) {
 
 const malformed = 'The return_to parameter must be a path that begins with a single "/" or a complete http(s) URL.'
 const refused: [row: string, wishes: string[]][] = [
-  ['R1', ['//evil.test', '///evil.test', '/\\evil.test', '\\/evil.test', '\\\\evil.test', 'http:///evil.test', '\t//evil.test', '/\n/evil.test', '/\t/evil.test',
-    ' //evil.test', '\u0000//evil.test', '//evil.test\u0000', '/foo\r\nSet-Cookie: a=b']],
+  ['R1', ['//evil.test', '///evil.test', '/\\evil.test', '\\/evil.test', '\\\\evil.test', 'http:///evil.test', '\t//evil.test',
+    '/\n/evil.test', '/\t/evil.test', ' //evil.test', '\u0000//evil.test', '//evil.test\u0000', '/foo\r\nSet-Cookie: a=b']],
   ['R2', ['https:evil.test', 'https:/evil.test', 'https:\\evil.test', 'https:\\\\evil.test', 'http:app.test', 'https:/\\app.test']],
   ['R3', ['https://app.test@evil.test', 'https://app.test:pw@evil.test', 'https://user@app.test', 'https://evil.test\\@app.test',
     'https://evil.test#@app.test', 'https://evil.test?@app.test', 'https://app.test%2f@evil.test', 'https://app.test\\.evil.test']],
   ['R4', ['https://evil。test', 'https://app.test.evil.test', 'https://evilapp.test', 'https://app.test․evil.test', 'https://app.test:8443',
     'https://ⓐpp.test', 'https://app.test.', 'http://app.test', 'https://sub.app.test', 'http://plain.test', 'https://xn--pp-1ia.test']],
-  ['R5', ['javascript:alert(1)', 'javascript://app.test/%0aalert(1)', 'data:text/html,x', 'blob:https://app.test/x', 'vbscript:x', 'file:///etc/passwd',
-    'ftp://app.test/', 'about:blank']],
+  ['R5', ['javascript:alert(1)', 'javascript://app.test/%0aalert(1)', 'data:text/html,x', 'blob:https://app.test/x', 'vbscript:x',
+    'file:///etc/passwd', 'ftp://app.test/', 'about:blank']],
   ['RT4 RT5', ['http://app.test/foo', 'https://not-app.test/foo', 'foo', '', '?foo', '#foo', 'app.test/foo', './foo']],
   ['R7', [`/${'a'.repeat(2048)}`, `https://app.test/${'a'.repeat(2048)}`, '/a%', '/a%zz', '/%u0041', 'https://app.test/%', '/é']],
 ]
@@ -73,7 +75,10 @@ async function isRefused(t: Test, kind: typeof kinds[number], query: string, wha
   const page = await visitor.visit(`${gateway.publicUrl}/auth/browser/${kind}?${query}`)
   const [error] = await errorsOf(gateway, page)
   t.equal(error?.code, 400, what)
-  t.ok(error?.reason === malformed || error?.reason?.endsWith('is not a whitelisted return domain') === true, `${what}: ${error?.reason}`)
+  t.ok(
+    error?.reason === malformed || error?.reason?.endsWith('is not a whitelisted return domain') === true,
+    `${what}: ${error?.reason}`,
+  )
 
   const scripted = await visitor.fetch(`${gateway.publicUrl}/auth/browser/${kind}?${query}`)
   t.equal(scripted.status, 400, what)
@@ -104,17 +109,23 @@ t.test('R7 of two wishes the first counts, an encoded one as it reads, and bytes
 })
 
 t.test('R7 a wish of a megabyte does not get far', async t => {
-  const page = await newVisitor().fetch(`${gateway.publicUrl}/auth/browser/login?return_to=/${'a'.repeat(1_000_000)}`).catch((error: unknown) => error as Error)
+  const page = await newVisitor().fetch(
+    `${gateway.publicUrl}/auth/browser/login?return_to=/${'a'.repeat(1_000_000)}`,
+  ).catch((error: unknown) => error as Error)
   t.ok(page instanceof Error || page.status === 431 || page.status === 400, 'the head is too large')
   t.equal((await newVisitor().visit(`${gateway.publicUrl}/auth/browser/login`)).status, 302, 'and nobody else notices')
 })
 
 t.test('1.13 only a redirect job that says so follows a wish', async t => {
   const strict = [{ run: 'session' }, { run: 'redirect', config: { default_redirect_url: target } }]
-  const other = await startTestGateway(t, { config: { ...config, selfservice: { registration: { after: { password: strict } }, login: { after: { password: strict } } } } })
+  const other = await startTestGateway(t, {
+    config: { ...config, selfservice: { registration: { after: { password: strict } }, login: { after: { password: strict } } } },
+  })
   const visitor = newVisitor()
   const form = await open(visitor, other, 'registration', '?return_to=/foo')
-  const done = await visitor.submit(form.action, { csrf_token: form.csrf, password: goodPassword, 'traits.username': 'ada', 'traits.foobar': 'bar' })
+  const done = await visitor.submit(form.action, {
+    csrf_token: form.csrf, password: goodPassword, 'traits.username': 'ada', 'traits.foobar': 'bar',
+  })
   t.equal(done.location, target)
   t.equal((await logIn(newVisitor(), other, 'ada')).location, target)
 })
@@ -122,18 +133,25 @@ t.test('1.13 only a redirect job that says so follows a wish', async t => {
 t.test('1.13 the wish of a submit does not count', async t => {
   const visitor = newVisitor()
   const form = await open(visitor, gateway, 'login')
-  const done = await visitor.submit(`${form.action}&return_to=/elsewhere`, { csrf_token: form.csrf, identifier: 'ada', password: goodPassword, return_to: '/elsewhere' })
+  const done = await visitor.submit(`${form.action}&return_to=/elsewhere`, {
+    csrf_token: form.csrf, identifier: 'ada', password: goodPassword, return_to: '/elsewhere',
+  })
   t.equal(done.location, target)
 })
 
 t.test('R8 a whitelist that means everybody is refused at start', async t => {
   for (const entry of ['https://*foo.com', 'https://*.com', 'https://*.github.io', '*', 'https://*', 'example.org', 'javascript:x']) {
-    await t.rejects(startTestGateway(t, { config: { urls: { whitelisted_return_to_domains: [entry] } } }), { message: /whitelisted_return_to_domains/ }, entry)
+    await t.rejects(
+      startTestGateway(t, { config: { urls: { whitelisted_return_to_domains: [entry] } } }),
+      { message: /whitelisted_return_to_domains/ }, entry,
+    )
   }
 })
 
 t.test('C9 a host that a client makes up is in no redirect', async t => {
-  const page = await newVisitor().visit(`${gateway.publicUrl}/auth/browser/login`, { 'x-forwarded-host': 'evil.test', 'x-forwarded-proto': 'https' })
+  const page = await newVisitor().visit(`${gateway.publicUrl}/auth/browser/login`, {
+    'x-forwarded-host': 'evil.test', 'x-forwarded-proto': 'https',
+  })
   t.ok(page.location?.startsWith(`${ui}/auth/login`))
   t.notMatch(JSON.stringify(page), /evil\.test/)
   await begin(newVisitor(), gateway, 'login')

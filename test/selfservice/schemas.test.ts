@@ -6,13 +6,23 @@ import { freePort, caseSchema, startTestGateway } from '../helpers/gateway.js'
 import { temporaryDirectory } from '../helpers/store.js'
 import { newVisitor } from '../helpers/visitor.js'
 
-const customer = '{ "$schema": "http://json-schema.org/draft-07/schema#",\n  "type": "object", "properties": {\n\t"zip": {"type": "string"} } }\n'
+const customer = '{ "$schema": "http://json-schema.org/draft-07/schema#",\n  "type": "object",\n'
+  + '"properties": {\n\t"zip": {"type": "string"} } }\n'
 
 t.test('SC1 SC2 SC6 schemas are served byte for byte on both listeners, unknown ids are 404', async t => {
   const folder = temporaryDirectory(t)
   await writeFile(join(folder, 'customer.json'), customer)
   const gateway = await startTestGateway(t, {
-    config: { identity: { traits: { schemas: [{ id: 'customer', url: `file://${join(folder, 'customer.json')}` }, { id: 'a b&c', url: `base64://${Buffer.from(customer).toString('base64')}` }] } } },
+    config: {
+      identity: {
+        traits: {
+          schemas: [
+            { id: 'customer', url: `file://${join(folder, 'customer.json')}` },
+            { id: 'a b&c', url: `base64://${Buffer.from(customer).toString('base64')}` },
+          ],
+        },
+      },
+    },
   })
 
   for (const url of [gateway.publicUrl, gateway.adminUrl]) {
@@ -43,7 +53,10 @@ t.test('SC3 SC4 SC5 RP7 a schema that can not be read stops the start', async t 
   ]
   for (const [url, why] of urls) {
     await t.rejects(startTestGateway(t, { config: { identity: { traits: { default_schema_url: url } } } }), { message: why }, url)
-    await t.rejects(startTestGateway(t, { config: { identity: { traits: { schemas: [{ id: 'other', url }] } } } }), { message: why }, `other: ${url}`)
+    await t.rejects(
+      startTestGateway(t, { config: { identity: { traits: { schemas: [{ id: 'other', url }] } } } }), { message: why },
+      `other: ${url}`,
+    )
   }
 })
 

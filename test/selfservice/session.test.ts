@@ -1,7 +1,9 @@
 import t from 'tap'
 
 import { newToken } from '../../src/session/token.js'
-import { begin, goodPassword, identitiesOf, logIn, open, signUp, usernameOf, whoAmI } from '../helpers/flows.js'
+import {
+  begin, goodPassword, identitiesOf, logIn, open, openForm, signUp, usernameOf, whoAmI, type FlowDocument,
+} from '../helpers/flows.js'
 import { startTestGateway, ui } from '../helpers/gateway.js'
 import { newVisitor, type Visitor } from '../helpers/visitor.js'
 
@@ -32,7 +34,8 @@ t.test('S1 whoami is 401 for nobody and 200 for somebody', async t => {
   const identity = (await identitiesOf(gateway)).find(({ traits }) => traits['username'] === 's1')
   t.strictSame(document.identity, identity)
   t.strictSame(identity, {
-    id: identity?.id, traits_schema_id: 'default', traits_schema_url: `${gateway.publicUrl}/schemas/default`, traits: { foobar: 'bar', username: 's1' },
+    id: identity?.id, traits_schema_id: 'default', traits_schema_url: `${gateway.publicUrl}/schemas/default`,
+    traits: { foobar: 'bar', username: 's1' },
   })
   t.equal((await visitor.fetch(`${gateway.publicUrl}/sessions/me`)).text, page.text, 'the spelling of the seed\'s day')
 })
@@ -42,7 +45,10 @@ t.test('S2 a cookie that nobody issued is nobody\'s, and is taken away', async t
   await signUp(genuine, gateway, 's2')
   const value = genuine.jar.get(cookie)?.value ?? ''
   const [random = '', signature = ''] = value.split('.')
-  const forged = ['', 'x', random, `${random}.`, `${random}.${'A'.repeat(43)}`, `${'A'.repeat(43)}.${signature}`, `${value}.`, `${value}A`, `"${value}"`]
+  const forged = [
+    '', 'x', random, `${random}.`, `${random}.${'A'.repeat(43)}`, `${'A'.repeat(43)}.${signature}`, `${value}.`, `${value}A`,
+    `"${value}"`,
+  ]
 
   for (const token of forged) {
     const visitor = newVisitor()
@@ -112,7 +118,11 @@ t.test('A11 ten thousand tokens share no beginning', async t => {
 t.test('S7 revoke_active_sessions ends all sessions there were, and the new one lives', async t => {
   const jobs = [{ run: 'revoke_active_sessions' }, { run: 'session' }]
   const other = await startTestGateway(t, {
-    config: { selfservice: { registration: { after: { password: [{ run: 'session' }] } }, login: { after: { password: [{ run: 'session' }] } } } },
+    config: {
+      selfservice: {
+        registration: { after: { password: [{ run: 'session' }] } }, login: { after: { password: [{ run: 'session' }] } },
+      },
+    },
   })
   t.equal((await countSessions(other, 5)).filter(alive => alive).length, 5, 'without the job they all live')
 
@@ -188,21 +198,21 @@ t.test('C1 cookies as a browser gets them: over https Secure, always HttpOnly an
   const local = (url: string) => url.replace('https://example.org', other.url)
   const visitor = newVisitor()
   const begun = await visitor.visit(`${other.publicUrl}/auth/browser/registration`, host)
-  const form = openFormAt(await visitor.fetch(`${other.publicUrl}/auth/browser/requests/registration?request=${new URL(begun.location ?? '').searchParams.get('request')}`, host))
+  const id = new URL(begun.location ?? '').searchParams.get('request')
+  const document = await visitor.fetch(`${other.publicUrl}/auth/browser/requests/registration?request=${id}`, host)
+  const form = openForm(document.json() as FlowDocument)
   const done = await visitor.submit(local(form.action), {
     csrf_token: form.csrf, password: goodPassword, 'traits.username': 'ada', 'traits.foobar': 'bar',
   }, host)
   const out = await visitor.visit(`${other.publicUrl}/auth/browser/logout`, host)
 
-  t.match(begun.headers['set-cookie'], /^oathgate_csrf=[A-Za-z0-9+/]{43}=; Path=\/\.ory\/kratos\/public; Max-Age=31536000; HttpOnly; SameSite=Lax; Secure$/)
+  t.match(
+    begun.headers['set-cookie'],
+    /^oathgate_csrf=[A-Za-z0-9+/]{43}=; Path=\/\.ory\/kratos\/public; Max-Age=31536000; HttpOnly; SameSite=Lax; Secure$/,
+  )
   t.match(done.headers['set-cookie'], /^ory_kratos_session=[\w.-]+; Path=\/; Max-Age=(86400|8639\d); HttpOnly; SameSite=Lax; Secure$/)
   for (const { headers } of [begun, done, out]) {
     for (const field of [headers['set-cookie'] ?? []].flat()) t.match(field, /; HttpOnly; SameSite=Lax; Secure$/)
-  }
-
-  function openFormAt(page: { json(): { methods: { password: { config: { action: string, fields: { value?: string }[] } } } } }): { action: string, csrf: string } {
-    const { action, fields } = page.json().methods.password.config
-    return { action, csrf: fields[0]?.value ?? '' }
   }
 })
 
