@@ -34,6 +34,12 @@ export type ErrorCode = keyof typeof errors
 /** All codes with the status and the public sentence they answer with; the README's error table is made from it. */
 export const errorTable: Readonly<Record<ErrorCode, readonly [status: number, message: string]>> = errors
 
+/** Header fields of failures that pass by themselves, unless whoever throws knows better (security X1). */
+const usualHeaders: Readonly<Partial<Record<ErrorCode, Readonly<Record<string, string>>>>> = {
+  store_unavailable: { 'Retry-After': '1' },
+  overloaded: { 'Retry-After': '1' },
+}
+
 /** An answer made by the gateway itself. */
 export interface Answer {
   readonly status: number
@@ -47,7 +53,7 @@ export interface GatewayErrorOptions {
   readonly reason?: string | undefined
   /** For the log only. */
   readonly detail?: string | undefined
-  /** Header fields of the answer, such as `Retry-After` or `Allow`. */
+  /** Header fields of the answer, such as `Retry-After` or `Allow`; absent: the usual ones of the code, if there are any. */
   readonly headers?: Readonly<Record<string, string>> | undefined
   /** Said to clients as `details` where a handler's contract has such a member. */
   readonly details?: Readonly<Record<string, unknown>> | undefined
@@ -74,7 +80,7 @@ export class GatewayError extends Error {
     this.status = status
     this.reason = options.reason
     this.detail = options.detail
-    this.headers = options.headers
+    this.headers = options.headers ?? usualHeaders[code]
     this.details = options.details
     this.answer = options.answer
   }

@@ -32,7 +32,7 @@ export function createHashQueue({ concurrency, waiting }: HashQueueOptions): Run
 
   function nextTurn(): Promise<void> {
     if (turns.length >= waiting) {
-      throw new GatewayError('overloaded', { headers: { 'Retry-After': '1' }, detail: `${turns.length} password hashes are waiting already` })
+      throw new GatewayError('overloaded', { detail: `${turns.length} password hashes are waiting already` })
     }
     return new Promise(resolve => turns.push(resolve))
   }

@@ -70,7 +70,7 @@ export function createUpstreamPools(options: PoolOptions): UpstreamPools {
     dispatch(upstream, request, handler) {
       const counted = poolOf(upstream)
       if (counted.pending >= options.connections * pendingPerConnection) {
-        throw new GatewayError('overloaded', { detail: 'too many requests wait for this upstream', headers: { 'retry-after': '1' } })
+        throw new GatewayError('overloaded', { detail: 'too many requests wait for this upstream' })
       }
       dispatchCounted(counted, request, handler)
     },
