@@ -253,3 +253,12 @@ t.test('C8 everything that self-service says is neither framed, sniffed nor kept
     t.notOk('x-powered-by' in headers)
   }
 })
+
+t.test('a browser that opens a data endpoint gets JSON too (contract 1.6, 8)', async t => {
+  const gateway = await startTestGateway(t)
+  for (const path of ['/sessions/whoami', '/auth/browser/requests/registration?request=unknown', '/errors?error=unknown', '/schemas/unknown']) {
+    const page = await newVisitor().visit(`${gateway.publicUrl}${path}`)
+    t.match(page.headers['content-type'], /^application\/json/, path)
+    t.ok((page.json() as { error: unknown }).error, path)
+  }
+})
