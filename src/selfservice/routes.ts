@@ -2,8 +2,9 @@
 import Router from '@koa/router'
 import type { Context, Middleware } from 'koa'
 
-import { toGatewayError, type GatewayError } from '../errors.js'
+import { toGatewayError, type GatewayError, withAnswer } from '../errors.js'
 import type { AccessRequest } from '../http/access-request.js'
+import { plainAnswer } from '../http/answer-errors.js'
 import { isCsrfToken, isTrustedOrigin } from '../http/csrf.js'
 import { stateOf } from '../http/exchange.js'
 import { readBody, readSubmission, submittedText, type Submission } from '../http/submission.js'
@@ -174,7 +175,9 @@ function answerRoute(route: Route, service: SelfService): (ctx: Context & { para
       writeReply(ctx, await route.answer(visit, service, submission, ctx.params))
     } catch (thrown) {
       const error = toGatewayError(thrown)
-      if (!goesToErrorPage(error, route, visit)) throw error
+      // A data endpoint answers data, whoever asks (contract 1.6, 8).
+      if (route.errors === 'json') throw withAnswer(error, failure => plainAnswer(failure, visit.request.requestId))
+      if (!goesToErrorPage(error, visit)) throw error
       stateOf(ctx).failure = error
       writeReply(ctx, await showError(error, visit, service))
     }
@@ -207,8 +210,8 @@ function protect(protection: Protection, visit: Visit, submission: Submission, f
 }
 
 /** What another try can mend at once (429, 503) and what another site may have caused says its status itself. */
-function goesToErrorPage(error: GatewayError, route: Route, visit: Visit): boolean {
-  return route.errors === 'page' && !visit.wantsJson && error.code !== 'csrf_invalid' && error.status !== 429 && error.status !== 503
+function goesToErrorPage(error: GatewayError, visit: Visit): boolean {
+  return !visit.wantsJson && error.code !== 'csrf_invalid' && error.status !== 429 && error.status !== 503
 }
 
 /** On everything that the gateway itself says to a browser (security C8). */
