@@ -42,6 +42,7 @@ export const scenarios = [
 
 const ours = 'oathgate'
 const before = 'oathgate before'
+const bare = 'bare undici'
 const noNginx = 'nginx is missing'
 
 /** What browsers send with a page of a site they are logged in to. */
@@ -56,7 +57,7 @@ const browserHeaders = {
 async function measurePlain(bench) {
   const proxies = [...await gateways(bench), ...await plainPeers(bench)]
   const small = await interleave(bench, 'plain, small', aimed(proxies, '/plain/small'), saturate(bench))
-  const large = await interleave(bench, 'plain, 64 KiB', aimed(proxies, '/plain/64k'), saturate(bench))
+  const large = await interleave(bench, 'plain, 64 KiB', aimed(proxies.filter(({ name }) => name !== bare), '/plain/64k'), saturate(bench))
   await stopAll(proxies)
 
   const logging = [...await gateways(bench, { logging: true }), ...findProgram('nginx') ? [{ name: 'nginx', ...await startNginxProxy(bench, true) }] : []]
@@ -227,13 +228,19 @@ async function plainPeers(bench) {
   const peers = []
   if (findProgram('nginx')) peers.push({ name: 'nginx', ...await startNginxProxy(bench) })
   if (findProgram('haproxy')) peers.push({ name: 'haproxy', ...await startHaproxy(bench) })
+  peers.push(await nodePeer(bench, bare, 'bare-undici.mjs'))
   const folder = cacheFolder('reply-from')
   if (existsSync(join(folder, 'node_modules/@fastify/reply-from'))) {
-    const port = await freePort()
-    const command = [bench.node, join(import.meta.dirname, 'peers/reply-from.mjs'), String(port), String(bench.upstreamPort), folder]
-    peers.push({ name: 'fastify', port, program: await startProgram({ name: 'fastify', command, cores: bench.cores?.proxy, port, log: join(bench.folder, 'fastify.log') }) })
+    peers.push(await nodePeer(bench, 'fastify', 'reply-from.mjs', folder))
   }
   return peers
+}
+
+/** @param {Bench} bench @param {string} name @param {string} file @param {string[]} more @returns {Promise<Proxy>} */
+async function nodePeer(bench, name, file, ...more) {
+  const port = await freePort()
+  const command = [bench.node, join(import.meta.dirname, 'peers', file), String(port), String(bench.upstreamPort), ...more]
+  return { name, port, program: await startProgram({ name, command, cores: bench.cores?.proxy, port, log: join(bench.folder, `${file}.log`) }) }
 }
 
 const peerName = 'nginx + auth_request + service'
