@@ -147,7 +147,7 @@ function digestOf(files: readonly RuleFile[]): string {
 }
 
 function tell({ rules }: Loaded, log: RuleLog): void {
-  log.info({ rules: rules.documents.length }, 'access rules loaded')
+  log.info({ rules: rules.count }, 'access rules loaded')
   for (const warning of rules.warnings) log.warn({ warning }, 'access rule warning')
 }
 

@@ -12,11 +12,17 @@ export interface Indexed {
 /** All entries that match, in no particular order. */
 export type FindMatches<Entry> = (request: Pick<AccessRequest, 'method' | 'url' | 'path'>) => Entry[]
 
+export interface RuleIndex<Entry> {
+  readonly find: FindMatches<Entry>
+  /** False for an entry that certainly matches no URL that another one matches, going by what their texts begin with. */
+  readonly mayOverlap: (entry: Entry) => boolean
+}
+
 /**
  * Patterns with an expression for a host are found by their path, all others by host and path. The number of rules does
  * not matter, only how many of them begin like the URL.
  */
-export function indexRules<Entry extends Indexed>(entries: readonly Entry[]): FindMatches<Entry> {
+export function indexRules<Entry extends Indexed>(entries: readonly Entry[]): RuleIndex<Entry> {
   const byUrl = emptyTree<Entry>()
   const byPath = emptyTree<Entry>()
   for (const entry of entries) {
@@ -25,12 +31,15 @@ export function indexRules<Entry extends Indexed>(entries: readonly Entry[]): Fi
     for (const prefix of shortest(pathPrefixes ?? prefixes)) insert(tree, prefix, entry)
   }
 
-  return ({ method, url, path }) => {
-    const upper = method.toUpperCase()
-    const found: Entry[] = []
-    collect(byUrl, url, upper, url, found)
-    collect(byPath, path, upper, url, found)
-    return found
+  return {
+    find({ method, url, path }) {
+      const upper = method.toUpperCase()
+      const found: Entry[] = []
+      collect(byUrl, url, upper, url, found)
+      collect(byPath, path, upper, url, found)
+      return found
+    },
+    mayOverlap: ({ matcher: { prefixes } }) => !isEmpty(byPath) || shortest(prefixes).some(prefix => hasCompany(byUrl, prefix)),
   }
 }
 
@@ -80,6 +89,22 @@ function collect<Entry extends Indexed>(root: Tree<Entry>, text: string, method:
     at += branch.label.length
     tree = branch.tree
   }
+}
+
+function isEmpty({ entries, branches }: Tree<unknown>): boolean {
+  return entries.length === 0 && branches.size === 0
+}
+
+/** Whether another entry has a text that this one begins with, or one that begins with it. */
+function hasCompany(root: Tree<unknown>, text: string): boolean {
+  let tree = root
+  for (let at = 0; at < text.length;) {
+    const branch = tree.branches.get(text.charCodeAt(at))
+    if (tree.entries.length > 0 || branch === undefined) return true
+    at += branch.label.length
+    tree = branch.tree
+  }
+  return tree.entries.length > 1 || tree.branches.size > 0
 }
 
 /** Without those that begin with another: an entry must not be met twice. */

@@ -3,6 +3,7 @@ import { CST, Lexer, LineCounter, isAlias, isMap, isScalar, isSeq, parseDocument
 
 import type { JsonObject, JsonValue } from '../store/records.js'
 import { isJsonObject } from './json.js'
+import { itemSections, listItems, parsePlainYaml, readPlainJson, type Item } from './plain-source.js'
 import { type Place, type RuleMistake, RuleMistakes } from './rule-mistakes.js'
 
 /** Keys and indexes that lead to a value. */
@@ -25,6 +26,59 @@ const maxValues = 2_000_000
  * absurdly and for aliases that multiply.
  */
 export function readRuleSource(text: string, file: string): RuleSource {
+  return readJson(text, file) ?? readItems(text, file) ?? readWhole(text, file)
+}
+
+/** Where something stands is worked out when there is something to say about it. */
+function readJson(text: string, file: string): RuleSource | undefined {
+  const value = readPlainJson(text)
+  if (value === undefined) return undefined
+  let whole: RuleSource | undefined
+  return { value, placeOf: path => (whole ??= readWhole(text, file)).placeOf(path) }
+}
+
+/** Item by item and key by key, so that no more than a few lines are ever held as a tree, and what repeats is read once. */
+function readItems(text: string, file: string): RuleSource | undefined {
+  const items = listItems(text)
+  if (items === undefined) return undefined
+
+  const known = new Map<string, JsonObject | undefined>()
+  const value: JsonValue[] = []
+  for (const item of items) {
+    const rule = readItem(item, known)
+    if (rule === undefined) return undefined
+    value.push(rule)
+  }
+  return { value, placeOf: ([index, ...below]) => placeInItem(items[Number(index)], below, file) }
+}
+
+function readItem(item: Item, known: Map<string, JsonObject | undefined>): JsonObject | undefined {
+  const rule: JsonObject = {}
+  const sections = itemSections(item)
+  if (sections.length === 0) return undefined
+  for (const section of sections) {
+    if (!known.has(section)) known.set(section, readSection(section))
+    const part = known.get(section)
+    if (part === undefined || Object.keys(part).some(key => Object.hasOwn(rule, key))) return undefined
+    Object.assign(rule, part)
+  }
+  return rule
+}
+
+/** `undefined` when it is no map, or has anything that there is something to say about. */
+function readSection(text: string): JsonObject | undefined {
+  let refused = false
+  const value = plainValues(() => { refused = true })(parsePlainYaml(text))
+  return refused || !isJsonObject(value) ? undefined : value
+}
+
+function placeInItem(item: Item | undefined, below: Path, file: string): Place {
+  if (item === undefined) return { file, line: 1, column: 1 }
+  const place = readWhole(item.text, file).placeOf([0, ...below])
+  return { ...place, line: item.line + (place.line ?? 1) - 1 }
+}
+
+function readWhole(text: string, file: string): RuleSource {
   const lines = new LineCounter()
   const place = (offset: number): Place => {
     const { line, col } = lines.linePos(offset)

@@ -37,6 +37,8 @@ export interface RuleSet {
   readonly stripped: ReadonlySet<string>
   /** The rules as `GET /rules` shows them, in file order. */
   readonly documents: readonly RuleJson[]
+  /** How many there are. */
+  readonly count: number
   /** One line each, told when the set is loaded: rules that match nothing, rules that match the same. */
   readonly warnings: readonly string[]
 }
@@ -69,14 +71,16 @@ export function compileRules(files: readonly RuleFile[], config: AccessConfig, s
 
   const first = config.access_rules.on_multiple_matches === 'first'
   const http = compiled.filter(isHttp)
-  const find = indexRules(http)
+  const { find, mayOverlap } = indexRules(http)
+  let documents: RuleJson[] | undefined
   return {
     match: matchBy(find, first ? new Map(http.map((rule, at) => [rule, at])) : undefined),
     consider: request => compiled.map(rule => ({ id: rule.rule.id, pattern: rule.pattern, verdict: verdictOf(rule, request) })),
     answerError: composeAnswerError([], compiler.fallback),
     stripped: strippedBy(compiled),
-    documents: placed.map(({ document }) => ruleJson(document)),
-    warnings: [...warnings, ...overlapWarnings(http, find, first ? 'the first takes' : 'is answered with 500')],
+    get documents() { return documents ??= placed.map(({ document }) => ruleJson(document)) },
+    count: placed.length,
+    warnings: [...warnings, ...overlapWarnings(http.filter(mayOverlap), find, first ? 'the first takes' : 'is answered with 500')],
   }
 }
 

@@ -21,7 +21,7 @@ export async function validate(args: readonly string[]): Promise<number> {
 
   for (const warning of [...warnings, ...loadedSchemas.warnings, ...rules.warnings]) process.stderr.write(`warning: ${warning}\n`)
   const count = (number: number, what: string): string => `${number} ${what}${number === 1 ? '' : 's'}`
-  process.stdout.write(`valid: ${count(rules.documents.length, 'access rule')}, ${count(schemas.length + 1, 'identity schema')}\n`)
+  process.stdout.write(`valid: ${count(rules.count, 'access rule')}, ${count(schemas.length + 1, 'identity schema')}\n`)
   return 0
 }
 

@@ -1,5 +1,5 @@
 /** URLs that a pattern matches, found by walking its tree: the witnesses by which overlapping rules are told at load. */
-import { type CharSet, type Node, charOf, codesOf, onlyChar } from './syntax-tree.js'
+import { type Node, type SetNode, charOf, codesOf, onlyChar } from './syntax-tree.js'
 
 const variants = 8
 const preferred = [...'a1x0-zA_']
@@ -13,7 +13,7 @@ export function examplesOf(pattern: Node, test: (url: string) => boolean): strin
 
 function walk(node: Node, variant: number): string {
   switch (node.kind) {
-    case 'set': return pick(node.chars, variant)
+    case 'set': return pick(node, variant)
     case 'group': return walk(node.body, variant)
     case 'sequence': return node.items.map((item, at) => walk(item, variant + (item.kind === 'set' ? 0 : at % 2))).join('')
     case 'choice': return walk(node.branches[variant % node.branches.length] as Node, variant)
@@ -22,8 +22,9 @@ function walk(node: Node, variant: number): string {
   }
 }
 
-function pick(chars: CharSet, variant: number): string {
-  const char = onlyChar(chars)
+function pick(node: SetNode, variant: number): string {
+  const { chars } = node
+  const char = onlyChar(node)
   if (char !== undefined) return char
   const usual = preferred.filter(char => (chars & charOf(char.charCodeAt(0))) !== 0n)
   if (usual.length > 0) return usual[variant % usual.length] as string

@@ -15,7 +15,7 @@ const anything: LeadingTexts = { texts: [''], whole: false }
 
 export function leadingTexts(node: Node): LeadingTexts {
   switch (node.kind) {
-    case 'set': return ofSet(onlyChar(node.chars))
+    case 'set': return ofSet(onlyChar(node))
     case 'group': return leadingTexts(node.body)
     case 'sequence': return ofSequence(node.items)
     case 'choice': return ofChoice(node.branches)

@@ -1,5 +1,5 @@
 /** Writes a pattern's tree as the text of a regular expression that JavaScript and RE2 read alike. */
-import { type CharSet, type Node, codesOf, groupsIn, nothing, onlyChar } from './syntax-tree.js'
+import { type Node, type SetNode, codesOf, groupsIn, nothing, onlyChar } from './syntax-tree.js'
 
 /** Matches nothing, in both languages. */
 const never = '\\b\\B'
@@ -10,7 +10,7 @@ const never = '\\b\\B'
  */
 export function regexpSource(node: Node): string {
   switch (node.kind) {
-    case 'set': return setSource(node.chars)
+    case 'set': return setSource(node)
     case 'sequence': return node.items.map(item => item.kind === 'choice' ? `(?:${regexpSource(item)})` : regexpSource(item)).join('')
     case 'choice': return node.branches.map(regexpSource).join('|')
     case 'group': return `(${regexpSource(node.body)})`
@@ -41,9 +41,10 @@ function quantifier(min: number, max: number): string {
   return min === max ? `{${min}}` : min === 0 && max === 1 ? '?' : `{${min},${max}}`
 }
 
-function setSource(chars: CharSet): string {
+function setSource(node: SetNode): string {
+  const { chars } = node
   if (chars === nothing) return never
-  const char = onlyChar(chars)
+  const char = onlyChar(node)
   if (char !== undefined) return charSource(char.charCodeAt(0))
   return `[${rangesOf(codesOf(chars)).map(([from, to]) => from === to ? charSource(from) : `${charSource(from)}-${charSource(to)}`).join('')}]`
 }

@@ -16,6 +16,8 @@ export type Node =
   | { readonly kind: 'lookahead', readonly body: Node, readonly negative: boolean }
   | { readonly kind: 'edge', readonly at: 'start' | 'end' | 'word' | 'not-word' }
 
+export type SetNode = Extract<Node, { kind: 'set' }>
+
 /** A pattern that can't be used, and where in its text the reason is. */
 export class PatternError extends Error {
   override readonly name = 'PatternError'
@@ -67,14 +69,18 @@ export function codesOf(chars: CharSet): number[] {
   return codes
 }
 
+/** Most nodes of most patterns: shared, so that what they stand for is known without looking at their sets. */
+const literalNodes: readonly SetNode[] = singles.map(chars => ({ kind: 'set', chars }))
+const literalChars: ReadonlyMap<SetNode, string> = new Map(literalNodes.map((node, code) => [node, String.fromCharCode(code)]))
+
 /** The one character of a set that has one; `undefined` otherwise. */
-export function onlyChar(chars: CharSet): string | undefined {
-  return singleChars.get(chars)
+export function onlyChar(node: SetNode): string | undefined {
+  return literalChars.get(node) ?? singleChars.get(node.chars)
 }
 
 /** A text that stands for itself. */
 export function literal(text: string): Node {
-  return { kind: 'sequence', items: [...text].map(char => ({ kind: 'set', chars: charOf(char.charCodeAt(0)) })) }
+  return { kind: 'sequence', items: [...text].map(char => literalNodes[char.charCodeAt(0)] ?? { kind: 'set', chars: nothing }) }
 }
 
 export function sequence(items: readonly Node[]): Node {
