@@ -104,6 +104,7 @@ export function compileRule(document: RuleDocument, compiler: Compiler, report: 
     rule: {
       id,
       upstream,
+      setsCookies: handlers.mutators.flatMap(({ setsCookies = [] }) => setsCookies),
       ...(response === undefined ? {} : { response }),
       encodedSlashes: match.encoded_slashes === 'allow',
       authenticators: handlers.authenticators,

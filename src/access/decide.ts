@@ -18,7 +18,7 @@ export async function decide(request: AccessRequest, rules: RuleSet): Promise<De
     for (const { authorize } of rule.authorizers) session = await authorize(session)
     for (const { mutate } of rule.mutators) session = await mutate(session)
 
-    return { rule, session, stripped: rules.stripped }
+    return { rule, session, stripped: rules.stripped, strippedCookies: rules.strippedCookies }
   } catch (thrown) {
     throw withAnswer(thrown, error => rule.answerError(error, request))
   }

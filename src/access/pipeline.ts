@@ -54,6 +54,8 @@ export interface Authorizer {
 export interface Mutator {
   /** Header names, lower-case, that it may set. No rule lets a client's own value of these through. */
   readonly sets: readonly string[]
+  /** Cookies that it sets, likewise; absent: none. */
+  readonly setsCookies?: readonly string[]
   readonly mutate: (session: AuthenticationSession) => Awaitable<AuthenticationSession>
 }
 
@@ -108,6 +110,8 @@ export interface AccessRule {
   readonly upstream: Upstream | undefined
   /** Absent: the answer's header is the upstream's. */
   readonly response?: ResponseChange
+  /** Cookies that its own mutators set; absent: none. */
+  readonly setsCookies?: readonly string[]
   /** Whether `%2F` and `%5C` in a path are accepted (`match.encoded_slashes: allow`). */
   readonly encodedSlashes: boolean
   readonly authenticators: readonly { readonly name: string, readonly optional: boolean, readonly authenticate: Authenticate }[]
@@ -123,6 +127,8 @@ export interface Decision {
   readonly session: AuthenticationSession
   /** Folded names (lower-case letters and digits only) of header fields that no client may send, from every rule there is (security H2). */
   readonly stripped: ReadonlySet<string>
+  /** Names of cookies that no client may send, from every rule there is; absent: none. */
+  readonly strippedCookies?: readonly string[]
 }
 
 /** What handlers may use of the rest of the gateway. */

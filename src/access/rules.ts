@@ -35,6 +35,8 @@ export interface RuleSet {
   readonly answerError: AccessRule['answerError']
   /** Folded names (lower-case letters and digits only) of header fields that no client may send (security H2). */
   readonly stripped: ReadonlySet<string>
+  /** Names of cookies that no client may send. */
+  readonly strippedCookies: readonly string[]
   /** The rules as `GET /rules` shows them, in file order. */
   readonly documents: readonly RuleJson[]
   /** How many there are. */
@@ -78,6 +80,7 @@ export function compileRules(files: readonly RuleFile[], config: AccessConfig, s
     consider: request => compiled.map(rule => ({ id: rule.rule.id, pattern: rule.pattern, verdict: verdictOf(rule, request) })),
     answerError: composeAnswerError([], compiler.fallback),
     stripped: strippedBy(compiled),
+    strippedCookies: [...new Set(compiled.flatMap(({ rule }) => rule.setsCookies ?? []))],
     get documents() { return documents ??= placed.map(({ document }) => ruleJson(document)) },
     count: placed.length,
     warnings: [...warnings, ...overlapWarnings(http.filter(mayOverlap), find, first ? 'the first takes' : 'is answered with 500')],

@@ -9,9 +9,10 @@ import { fieldName } from './field-names.js'
  * Flat name-value pairs, `host` among them; no framing and no hop-by-hop field. Throws `bad_request` when `Connection` names a
  * field that the next hop needs. `ownCookies` are names of cookies that no upstream gets to see.
  */
-export function upstreamFields(request: AccessRequest, { rule, session, stripped }: Decision, ownCookies: readonly string[]): string[] {
+export function upstreamFields(request: AccessRequest, { rule, session, stripped, strippedCookies = [] }: Decision, ownCookies: readonly string[]): string[] {
   const { rawHeaders, peer } = request
   const nominated = connectionNominated(request)
+  const cookiesCut = strippedCookies.length === 0 ? ownCookies : [...ownCookies, ...strippedCookies]
   const upstream = rule.upstream
   const fields = ['host', upstream === undefined || upstream.preserveHost ? request.host : hostOf(upstream.origin)]
 
@@ -20,7 +21,7 @@ export function upstreamFields(request: AccessRequest, { rule, session, stripped
     const name = fieldName(sent)
     if (name.kind === 'cookie') {
       if (Object.hasOwn(session.header, 'cookie') || nominated?.has('cookie')) continue
-      const kept = cutCookies(rawHeaders[at + 1] as string, ownCookies)
+      const kept = cutCookies(rawHeaders[at + 1] as string, cookiesCut)
       if (kept !== '') fields.push(sent, kept)
       continue
     }
@@ -41,7 +42,7 @@ export function upstreamFields(request: AccessRequest, { rule, session, stripped
     if (kind === 'hop' || kind === 'host' || kind === 'length' || kind === 'connection' || kind === 'alias') continue
     const value = fieldValue(session.header[name] as string)
     if (lower !== 'cookie') fields.push(lower, value)
-    else fields.push('cookie', cutCookies(value, ownCookies))
+    else fields.push('cookie', cutCookies(value, cookiesCut.filter(cookie => !rule.setsCookies?.includes(cookie))))
   }
   return fields
 }

@@ -22,6 +22,7 @@ export const cookie: Handler<Mutator> = {
 
     return {
       sets: ['cookie'],
+      setsCookies: [...names],
       mutate(session) {
         const own = made.map(({ name, render }) => `${name}=${cookieValue(render(session))}`)
         const before = session.header['cookie'] ?? session.match.request.headers.cookie ?? ''
