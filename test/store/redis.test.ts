@@ -10,7 +10,8 @@ import { openRedisStore } from '../../src/store/redis.js'
 import { flowRetentionMs } from '../../src/store/retention.js'
 import { newFlow, newIdentity, newSession } from '../helpers/records.js'
 import { redisSkip, startCluster, startRedis, until } from '../helpers/redis.js'
-import { storeContract, type Place } from './contract.js'
+import type { Place } from './contract/place.js'
+import { storeContract } from './contract.js'
 
 const skip = redisSkip
 

@@ -1,0 +1,87 @@
+/** What every store must do with sessions. */
+import type { Identity, Session } from '../../../src/store/records.js'
+import { newHash, newIdentity, newSession } from '../../helpers/records.js'
+import { hour, type Contract } from './place.js'
+
+/** Sessions: found with their identity until they end, and never again. */
+export function sessionContract(contract: Contract): void {
+  contract('a session is found with its identity as that is now, until its end', async (t, store, place) => {
+    const identity = newIdentity({ password: ['ann'] })
+    const session = newSession(identity)
+    await store.createIdentity(identity)
+    await store.createSession(session)
+    t.strictSame(await store.findSession(session.tokenHash), { session, identity })
+    const changed: Identity = { ...identity, traits: { name: 'Ann' }, version: 2 }
+    await store.updateIdentity(changed)
+    t.strictSame(await store.findSession(session.tokenHash), { session, identity: changed })
+    place.advanceClock(hour / 2)
+    t.ok(await store.findSession(session.tokenHash))
+    place.advanceClock(hour / 2)
+    t.equal(await store.findSession(session.tokenHash), undefined)
+    t.strictSame(await store.listSessionsOf(identity.id), [])
+    t.equal(await store.deleteSessionsOf(identity.id), 0)
+    t.equal(await store.deleteSession(session.tokenHash), false)
+  })
+
+  contract('no session comes into being without an identity, or after its end', async (t, store) => {
+    const [identity, stranger] = [newIdentity({ password: ['ann'] }), newIdentity({})]
+    await store.createIdentity(identity)
+    const over = newSession(identity, { expiresAt: Date.now() - 1 })
+    const ownerless = newSession(stranger)
+    await store.createSession(over)
+    await store.createSession(ownerless)
+    t.equal(await store.findSession(over.tokenHash), undefined)
+    t.equal(await store.findSession(ownerless.tokenHash), undefined)
+    t.strictSame(await store.listSessionsOf(stranger.id), [])
+  })
+
+  contract('being seen moves a session\'s last use, forwards only, and never brings it back', async (t, store, place) => {
+    const identity = newIdentity({ password: ['ann'] })
+    const session = newSession(identity)
+    const lastSeenAt = session.lastSeenAt + 60_000
+    await store.createIdentity(identity)
+    await store.createSession(session)
+    await store.touchSession(session.tokenHash, lastSeenAt)
+    await store.touchSession(session.tokenHash, lastSeenAt - 1)
+    t.strictSame(await store.findSession(session.tokenHash), { session: { ...session, lastSeenAt }, identity })
+    t.strictSame(await store.listSessionsOf(identity.id), [{ ...session, lastSeenAt }])
+
+    const others = Array.from({ length: 20 }, () => newSession(identity))
+    for (const other of others) await store.createSession(other)
+    await Promise.all(others.flatMap(({ tokenHash }) => [store.deleteSession(tokenHash), store.touchSession(tokenHash, lastSeenAt)]))
+    for (const { tokenHash } of others) t.equal(await store.findSession(tokenHash), undefined)
+    await store.touchSession(newHash(), lastSeenAt)
+    place.advanceClock(hour)
+    await store.touchSession(session.tokenHash, Date.now() + hour)
+    t.equal(await store.findSession(session.tokenHash), undefined, 'nor lengthens it')
+  })
+
+  contract('a session that is deleted is gone at once, for exactly one caller', async (t, store) => {
+    const identity = newIdentity({ password: ['ann'] })
+    const session = newSession(identity)
+    await store.createIdentity(identity)
+    await store.createSession(session)
+    const outcomes = await Promise.all(Array.from({ length: 20 }, () => store.deleteSession(session.tokenHash)))
+    t.equal(outcomes.filter(Boolean).length, 1)
+    t.equal(await store.findSession(session.tokenHash), undefined)
+    t.strictSame(await store.listSessionsOf(identity.id), [])
+  })
+
+  contract('all sessions of an identity end together, but for one that may stay', async (t, store) => {
+    const [ann, bob] = [newIdentity({ password: ['ann'] }), newIdentity({ password: ['bob'] })]
+    for (const identity of [ann, bob]) await store.createIdentity(identity)
+    const sessions = Array.from({ length: 5 }, (_, index) => newSession(ann, { issuedAt: 5_000 - index }))
+    const other = newSession(bob)
+    for (const session of [...sessions, other]) await store.createSession(session)
+    const kept = sessions[2] as Session
+
+    t.strictSame(await store.listSessionsOf(ann.id), [...sessions].reverse(), 'oldest first')
+    t.equal(await store.deleteSessionsOf(ann.id, kept.tokenHash), 4)
+    t.strictSame(await store.listSessionsOf(ann.id), [kept])
+    t.ok(await store.findSession(kept.tokenHash))
+    t.equal(await store.deleteSessionsOf(ann.id), 1)
+    t.equal(await store.deleteSessionsOf(ann.id), 0)
+    t.equal(await store.findSession(kept.tokenHash), undefined)
+    t.ok(await store.findSession(other.tokenHash), 'others are not touched')
+  })
+}
