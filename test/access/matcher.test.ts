@@ -20,7 +20,7 @@ function refusal(pattern: string, strategy: Strategy = 'regexp'): PatternError {
   throw new Error(`${pattern} was accepted`)
 }
 
-t.test('regexp: what matches and what it captures (contract 1.4, 7.2, 7.5)', async t => {
+t.test('R-1 R-2 RX-1 to RX-4 regexp: what matches and what it captures (contract 1.4, 7.2, 7.5)', async t => {
   const rows: [pattern: string, url: string, captures: string[] | undefined][] = [
     ['http://h/<.*>', 'http://h/', ['']],
     ['http://h/<.*>', 'http://h', undefined],

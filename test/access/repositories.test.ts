@@ -54,7 +54,7 @@ t.test('F-3 rules come from files, folders in the order of their names, and the 
   t.same(set.documents.map(({ id }) => id), ['yaml', 'json', 'inline', 'a', 'b', 'c'])
 })
 
-t.test('X13 at start, what can not be loaded ends it, with the reason', async t => {
+t.test('F-3 F-6 X13 at start, what can not be loaded ends it, with the reason', async t => {
   const folder = t.testdir({
     'broken.yml': '- id: [', 'empty.yml': '', 'comment.yml': '# nothing yet\n', 'bad.yml': file('a').replace('noop', 'nop'), 'none': {}, 'big.yml': `# ${'x'.repeat(2000)}\n[]`,
     'latin1.yml': Buffer.from([0x2d, 0x20, 0xe9]),
@@ -69,6 +69,8 @@ t.test('X13 at start, what can not be loaded ends it, with the reason', async t 
     ['file://latin1.yml', /^latin1\.yml can not be read: it is not UTF-8 text$/],
     ['inline://%%%', /base64/],
     ['ftp://not-valid', /scheme of ftp:\/\/ is not supported/],
+    ['s3://bucket/rules.json', /scheme of s3:\/\/ is not supported/],
+    ['azblob://container/rules.json', /scheme of azblob:\/\/ is not supported/],
     ['http://127.0.0.1:1/rules.json', /^http:\/\/127\.0\.0\.1:1\/rules\.json can not be read/],
   ]
   for (const [repository, message] of rows) await t.rejects(watched(t, folder, repository), { message }, repository)
@@ -78,7 +80,7 @@ t.test('X13 at start, what can not be loaded ends it, with the reason', async t 
   await t.rejects(loadRules(small, folder, services()), { message: /^big\.yml can not be read: it has more than 1024 bytes/ })
 })
 
-t.test('F-4 rules follow their file, down to none when it says so', async t => {
+t.test('F-4 M-5 rules follow their file, down to none when it says so', async t => {
   const folder = t.testdir({ 'rules.json': '[]' })
   const path = join(folder, 'rules.json')
   const { ids } = await watched(t, folder, 'file://rules.json')

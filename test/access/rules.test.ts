@@ -138,7 +138,7 @@ t.test('X14 overlapping rules are warned of, with a request that shows it', t =>
   t.end()
 })
 
-t.test('M-2 M-6 each request finds its rule, by port, method and alternative', t => {
+t.test('M-1 M-2 M-6 each request finds its rule, by port, method and alternative', t => {
   for (const strategy of ['regexp', 'glob'] as const) {
     const pattern = (one: string, other: string): string => strategy === 'regexp' ? `<${one}|${other}>` : `<{${one}*,${other}*}>`
     const rules = ruleSet([
