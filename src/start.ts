@@ -38,8 +38,8 @@ export interface RunningGateway {
   readonly publicPort: number
   readonly adminPort: number
   /**
-   * Says "not ready" for `serve.public.drain_wait`, then takes no new connections, lets requests in flight finish for
-   * `serve.public.drain` at most, and closes everything. `hurry` cuts the waiting short.
+   * Says "not ready", and `Connection: close` with every answer, for `serve.public.drain_wait`; then takes no new connections,
+   * lets requests in flight finish for `serve.public.drain` at most, and closes everything. `hurry` cuts the waiting short.
    */
   stop(hurry?: AbortSignal): Promise<void>
 }
@@ -82,11 +82,11 @@ export async function startGateway({ config, baseDir, placeOf }: LoadedConfig, l
     opened.push(async () => { upgrader.close() })
 
     const parts: PublicParts = { readRequest: requestReader(config), cors: config.serve.public.cors, selfService, rules: rules.current, forwarder, upgrader, log }
-    let accepting = true
+    const ending = new AbortController()
     const adminUrl = config.urls.self.admin.replace(/\/+$/, '')
     const admin = adminApp({
       service: {
-        selfService, store, version, accepting: () => accepting,
+        selfService, store, version, accepting: () => !ending.signal.aborted,
         identities: { store, schemas, publicUrl: selfService.urls.public, adminUrl },
         rules: { documents: () => rules.current().documents, status: rules.status },
         publicJwks: remote.keySets.publicJwks,
@@ -97,16 +97,18 @@ export async function startGateway({ config, baseDir, placeOf }: LoadedConfig, l
     const answerAdmin = admin.callback()
     const adminSide = await listen(createServer((req, res) => void answerAdmin(req, res)), config.serve.admin.host, config.serve.admin.port)
     opened.push(async () => { adminSide.close() })
-    const publicSide = await listen(publicServer(config, parts), config.serve.public.host, config.serve.public.port)
+    const publicSide = await listen(publicServer(config, parts, ending.signal), config.serve.public.host, config.serve.public.port)
     opened.push(async () => { publicSide.close() })
 
     return {
       publicPort: publicSide.port,
       adminPort: adminSide.port,
       async stop(hurry = new AbortController().signal) {
-        accepting = false
+        ending.abort()
         await pause(durationMs(config.serve.public.drain_wait), hurry)
-        await drain(publicSide, durationMs(config.serve.public.drain), hurry)
+        const over = AbortSignal.any([hurry, AbortSignal.timeout(durationMs(config.serve.public.drain))])
+        await drain(publicSide, over)
+        await drain(adminSide, over) // last, since health is asked for there, and the apps read flows
         await closeAll(opened)
       },
     }
@@ -130,11 +132,11 @@ export function ruleServices(config: Config, sessions: Sessions, { fetchBounded,
   }
 }
 
-/** Requests in flight finish, or are cut when their time is over. */
-async function drain(listener: Listener, limitMs: number, hurry: AbortSignal): Promise<void> {
-  const drained = new AbortController()
-  const finished = listener.drain().then(() => { drained.abort() })
-  await Promise.race([finished, pause(limitMs, AbortSignal.any([hurry, drained.signal]))])
+/** Resolves when requests in flight have finished, or their time is over. */
+async function drain(listener: Listener, over: AbortSignal): Promise<void> {
+  if (over.aborted) return
+  const cut = new Promise<void>(resolve => { over.addEventListener('abort', () => { resolve() }, { once: true }) })
+  await Promise.race([listener.drain(), cut])
 }
 
 async function pause(ms: number, cutShort: AbortSignal): Promise<void> {
@@ -189,11 +191,12 @@ function requestReader(config: Config): PublicParts['readRequest'] {
   return createAccessRequestReader({ trustedProxies, pathBytes: limits.path_bytes, headerFields: limits.header_fields })
 }
 
-function publicServer(config: Config, parts: PublicParts): Server {
+function publicServer(config: Config, parts: PublicParts, ending: AbortSignal): Server {
   const { timeout, limits } = config.serve.public
   return createPublicServer({
     timeout: { read: durationMs(timeout.read), write: durationMs(timeout.write), idle: durationMs(timeout.idle) },
     limits: { headerBytes: limits.header_bytes, connections: limits.connections },
+    ending,
     onRequest: publicHandler(parts),
     onUpgrade: upgradeHandler(parts),
   })

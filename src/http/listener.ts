@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net'
 export interface Listener {
   /** The real one, when 0 was asked for. */
   readonly port: number
-  /** Takes no new connections and ends idle ones; resolves when those at work have done it. */
+  /** Takes no new connections and ends idle ones; resolves when those at work have done it and are ended too. */
   drain(): Promise<void>
   /** Takes no new connections and cuts those that are open. */
   close(): void
@@ -13,6 +13,9 @@ export interface Listener {
 
 /** Connections that may wait to be accepted: a burst of slow clients must not turn others away (security D1). The system may allow fewer. */
 const backlog = 4096
+
+/** How often connections are looked for that have become idle while the server drains. */
+const idleCheckMs = 100
 
 /** Listens; rejects with a sentence when the address can't be had. */
 export async function listen(server: Server, host: string, port: number): Promise<Listener> {
@@ -26,7 +29,12 @@ export async function listen(server: Server, host: string, port: number): Promis
   return {
     port: (server.address() as AddressInfo).port,
     drain: () => new Promise(resolve => {
-      server.close(() => { resolve() })
+      // Node leaves open what becomes idle later, and an answer that had begun could not say that it is the last.
+      const ending = setInterval(() => { server.closeIdleConnections() }, idleCheckMs).unref()
+      server.close(() => {
+        clearInterval(ending)
+        resolve()
+      })
       server.closeIdleConnections()
     }),
     close() {

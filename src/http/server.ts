@@ -11,6 +11,8 @@ export interface PublicServerOptions {
   /** Milliseconds, as `serve.public.timeout`. */
   readonly timeout: { readonly read: number, readonly write: number, readonly idle: number }
   readonly limits: { readonly headerBytes: number, readonly connections: number }
+  /** Once it is aborted, each answer that has not begun is the last one of its connection, and says so. */
+  readonly ending?: AbortSignal
   /** Every request that is not a WebSocket handshake, `Expect` included; must answer or destroy, and never throw. */
   readonly onRequest: (req: IncomingMessage, res: ServerResponse) => void
   /** Every request that asks for a WebSocket, valid or not; the socket is the callee's, with its error listener in place. */
@@ -21,7 +23,7 @@ export interface PublicServerOptions {
 const maxPipelined = 100
 
 /** A server that does not listen yet. Header fields are not counted here but by `checkFraming`. */
-export function createPublicServer({ timeout, limits, onRequest, onUpgrade }: PublicServerOptions): Server {
+export function createPublicServer({ timeout, limits, ending, onRequest, onUpgrade }: PublicServerOptions): Server {
   const server = createServer({
     insecureHTTPParser: false,
     maxHeaderSize: limits.headerBytes,
@@ -37,10 +39,22 @@ export function createPublicServer({ timeout, limits, onRequest, onUpgrade }: Pu
   server.timeout = Math.min(timeout.read, timeout.write)
 
   const exchanges = new WeakMap<Socket, Exchange>()
+  const connected = new Set<Socket>()
+  server.on('connection', (socket: Socket) => {
+    connected.add(socket)
+    socket.once('close', () => connected.delete(socket))
+  })
+  ending?.addEventListener('abort', () => {
+    for (const socket of connected) {
+      const exchange = exchanges.get(socket)
+      if (exchange !== undefined) exchange.res.shouldKeepAlive = false
+    }
+  })
 
   /** Pipelined requests wait their turn: an answer that is not its connection's next is not told when the client goes. */
   function begin(req: IncomingMessage, res: ServerResponse): void {
     const { socket } = req
+    if (ending?.aborted) res.shouldKeepAlive = false
     const before = exchanges.get(socket)
     const isWaiting = before !== undefined && !before.res.closed
     const exchange = { req, res, waiting: isWaiting ? before.waiting + 1 : 0, idleMs: 0, taken: 0 }
