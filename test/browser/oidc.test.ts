@@ -115,6 +115,7 @@ t.test('O16 a provider on another site that answers with a form', { skip: noBrow
   const [shown] = await Promise.all([
     page.waitForRequest(request => request.url().startsWith(ui)), page.goto(`${gateway.publicUrl}/auth/browser/login`).catch(() => undefined),
   ])
+  await page.waitForURL(nobodyThere)
   await page.goto(`${gateway.publicUrl}/auth/browser/methods/oidc/auth/${new URL(shown.url()).searchParams.get('request')}?provider=acme`)
   const [posted, landed] = await Promise.all([
     page.waitForRequest(request => request.method() === 'POST' && request.url().includes('/oidc/callback/acme')),
@@ -123,9 +124,13 @@ t.test('O16 a provider on another site that answers with a form', { skip: noBrow
   ])
   t.equal((await posted.allHeaders())['cookie'], undefined, 'the post has no cookie of ours')
   t.equal(landed.url(), `${ui}/dashboard`)
+  await page.waitForURL(nobodyThere)
   await page.goto(`${gateway.publicUrl}/sessions/whoami`)
   t.match(await page.innerText('body'), 'ada@example.org')
 })
+
+/** Where Chromium ends up when nothing listens; until it is there, it would break off the next visit. */
+const nobodyThere = 'chrome-error://chromewebdata/'
 
 async function pick(page: Page, name: string): Promise<void> {
   await page.getByRole('button', { name }).click()

@@ -25,12 +25,12 @@ t.test('a person in a browser', { skip: noBrowser }, async t => {
     await page.goto(`${url}/dashboard/reports`)
     t.match(page.url(), /\/auth\/login\?request=/, 'a page for people with an account asks to log in')
     await fillIn(page, 'ada@example.org', 'not my password')
-    await page.getByRole('button', { name: 'Log in' }).click()
+    await page.getByRole('button', { name: 'Log in', exact: true }).click()
     t.match(await page.getByRole('alert').innerText(), /credentials are invalid/, 'a wrong password is told')
     t.equal(await page.getByLabel('E-mail').inputValue(), 'ada@example.org', 'the e-mail is kept')
 
     await page.getByLabel('Password').fill(password)
-    await page.getByRole('button', { name: 'Log in' }).click()
+    await page.getByRole('button', { name: 'Log in', exact: true }).click()
     await page.waitForURL(`${url}/dashboard/reports`)
     t.equal(await shownEmail(page), 'ada@example.org', 'back on the page first asked for')
     t.same(problems, [], 'nothing went wrong on the pages')
@@ -52,11 +52,11 @@ t.test('a person in a browser', { skip: noBrowser }, async t => {
     await page.getByRole('link', { name: 'client-side page' }).click()
     await page.waitForURL(/\/spa\/login\?request=/)
     await fillIn(page, 'grace@example.org', 'not my password')
-    await page.getByRole('button', { name: 'Log in' }).click()
+    await page.getByRole('button', { name: 'Log in', exact: true }).click()
     t.match(await page.getByRole('alert').innerText(), /credentials are invalid/, 'a wrong password is told')
 
     await fillIn(page, 'grace@example.org', password)
-    await page.getByRole('button', { name: 'Log in' }).click()
+    await page.getByRole('button', { name: 'Log in', exact: true }).click()
     await page.waitForURL(`${url}/dashboard/reports`)
     t.equal(await shownEmail(page), 'grace@example.org', 'back on the page first asked for')
     t.same(problems, [], 'nothing went wrong on the pages')
@@ -67,7 +67,7 @@ t.test('a person in a browser', { skip: noBrowser }, async t => {
     for (const path of ['/auth/registration', '/spa/registration']) {
       await page.goto(`${url}${path}?request=00000000-0000-4000-8000-000000000000`)
       await page.waitForURL(/\/auth\/registration\?request=(?!00000000)/)
-      t.ok(await page.getByRole('button', { name: 'Sign up' }).isVisible(), path)
+      t.ok(await page.getByRole('button', { name: 'Sign up', exact: true }).isVisible(), path)
     }
     // The public API answers 403 to the client-side page, which Chromium reports.
     t.same(problems.filter(problem => !problem.includes('status of 403')), [])
@@ -81,7 +81,7 @@ t.test('a person in a browser', { skip: noBrowser }, async t => {
     for (const clientSide of [false, true]) {
       if (clientSide) await page.getByRole('link', { name: 'client-side page' }).click()
       await fillIn(page, hostile, password)
-      await page.getByRole('button', { name: 'Sign up' }).click()
+      await page.getByRole('button', { name: 'Sign up', exact: true }).click()
       await page.locator('[aria-invalid]').waitFor()
       t.equal(await page.getByLabel('E-mail').inputValue(), hostile)
       t.equal(await page.locator('main img, main script').count(), 0)
@@ -117,7 +117,7 @@ t.test('a person in a browser', { skip: noBrowser }, async t => {
 /** Registers with a wrong e-mail first, as people do. */
 async function mendsAMistake(t: Test, page: Page, email: string): Promise<void> {
   await fillIn(page, 'ada at example', password)
-  await page.getByRole('button', { name: 'Sign up' }).click()
+  await page.getByRole('button', { name: 'Sign up', exact: true }).click()
 
   const field = page.getByLabel('E-mail')
   await page.locator('[aria-invalid]').waitFor()
@@ -128,7 +128,7 @@ async function mendsAMistake(t: Test, page: Page, email: string): Promise<void> 
   t.equal(await page.getByLabel('Password').inputValue(), '', 'a password is never sent back')
 
   await fillIn(page, email, password)
-  await page.getByRole('button', { name: 'Sign up' }).click()
+  await page.getByRole('button', { name: 'Sign up', exact: true }).click()
 }
 
 async function fillIn(page: Page, email: string, secret: string): Promise<void> {
