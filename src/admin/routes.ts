@@ -12,6 +12,7 @@ import { readSchema } from '../selfservice/schemas.js'
 import type { SelfService } from '../selfservice/service.js'
 import type { Store } from '../store/store.js'
 import { createIdentity, deleteIdentity, listIdentities, readIdentity, replaceIdentity, type IdentityService } from './identities.js'
+import { createMetrics } from './metrics.js'
 import { readRule, readRules, type RuleList } from './rules.js'
 
 /** What the admin listener answers from. */
@@ -63,6 +64,8 @@ export function adminRoutes(service: AdminService): Middleware {
 
   get(['/health/alive'], () => jsonReply(200, { status: 'ok' }))
   get(['/health/ready'], () => readiness(store, rules, accepting()))
+  const metrics = createMetrics(rules)
+  get(['/metrics'], async () => ({ status: 200, body: { type: metrics.contentType, content: await metrics.text() } }))
   get(['/version'], () => jsonReply(200, { version }))
 
   const dispatch = router.routes()
