@@ -1,0 +1,180 @@
+/**
+ * L17, X4: whose cookie it is, is whom the upstream is told of; whatever breaks, nobody is taken for somebody else.
+ * `CROSSING_REQUESTS=200000` makes a long run of it.
+ */
+import { createServer } from 'node:http'
+import { connect, type AddressInfo, type Socket } from 'node:net'
+import t, { type Test } from 'tap'
+
+import { identitiesOf, signUp } from '../helpers/flows.js'
+import { startTestGateway, type TestGateway } from '../helpers/gateway.js'
+import { redisSkip, startRedis, type TestRedis } from '../helpers/redis.js'
+import { newVisitor } from '../helpers/visitor.js'
+
+const users = 100
+const clients = 20
+const requests = Number(process.env['CROSSING_REQUESTS'] ?? 6_000)
+/** One request in so many is given up by its client in the middle. */
+const abortEvery = 5
+const cutEveryMs = 200
+/** `store.timeout`. */
+const commandMs = 200
+
+interface Member {
+  readonly name: string
+  readonly cookie: string
+}
+
+/** What the upstream was told, by the name that the client put into the request. */
+interface Told {
+  readonly name: string
+  readonly user: string
+}
+
+async function startUpstream(t: Test): Promise<{ origin: string, told: Told[] }> {
+  const told: Told[] = []
+  const server = createServer((req, res) => {
+    const name = new URL(req.url ?? '', 'http://upstream.test').searchParams.get('as') ?? ''
+    const user = String(req.headers['x-user'])
+    told.push({ name, user })
+    setTimeout(() => { res.setHeader('x-told', user).end(name) }, told.length % 7)
+  })
+  await new Promise<void>(listening => { server.listen(0, '127.0.0.1', listening) })
+  t.teardown(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  return { origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, told }
+}
+
+/** A gateway over Redis; with few cached sessions, most checks are a round trip. */
+function startGateway(t: Test, redis: TestRedis, origin: string, cacheEntries: number): Promise<TestGateway> {
+  const enabled = { enabled: true }
+  return startTestGateway(t, {
+    config: {
+      dsn: redis.url, store: { timeout: `${commandMs}ms` }, secrets: { session: ['0123456789abcdef0123456789abcdef'] }, session: { cache_entries: cacheEntries },
+      authenticators: { cookie_session: enabled }, authorizers: { allow: enabled }, mutators: { header: { enabled: true, config: { headers: {} } } },
+    },
+    rules: [{
+      id: 'members', upstream: { url: origin }, match: { url: '<https?://[^/]+>/members', methods: ['GET'] },
+      authenticators: [{ handler: 'cookie_session' }], authorizer: { handler: 'allow' },
+      mutators: [{ handler: 'header', config: { headers: { 'X-User': '{{ print .Subject }}' } } }],
+    }],
+  })
+}
+
+async function enrol(gateway: TestGateway): Promise<{ members: Member[], idOf: Map<string, string> }> {
+  const members: Member[] = []
+  for (let at = 0; at < users; at++) {
+    const visitor = newVisitor()
+    await signUp(visitor, gateway, `user-${at}`)
+    members.push({ name: `user-${at}`, cookie: `ory_kratos_session=${visitor.jar.get('ory_kratos_session')?.value}` })
+  }
+  const idOf = new Map((await identitiesOf(gateway)).map(({ id, traits }) => [String(traits['username']), id]))
+  return { members, idOf }
+}
+
+/** A connection that is kept alive, over which requests of different people come in turn, as from a proxy in front. */
+function keptConnection(port: number): { ask(member: Member, abort: boolean): Promise<string | undefined> } {
+  let socket: Socket | undefined
+
+  return {
+    /** Status and body; `undefined` when the connection is gone without an answer. */
+    ask({ name, cookie }, abort) {
+      const current = socket ??= connect({ port, host: '127.0.0.1', noDelay: true }).on('error', () => undefined)
+      return new Promise(resolve => {
+        let text = ''
+        const done = (answer: string | undefined): void => {
+          clearTimeout(givingUp)
+          current.off('data', onData).off('close', onClose)
+          resolve(answer)
+        }
+        const onClose = (): void => {
+          socket = undefined
+          done(undefined)
+        }
+        const onData = (chunk: Buffer): void => {
+          text += chunk.toString('latin1')
+          const [head = '', body] = text.split('\r\n\r\n')
+          const length = Number(/content-length: (\d+)/i.exec(head)?.[1])
+          if (body === undefined || body.length < length) return
+          if (/^connection: close/im.test(head)) socket = undefined
+          done(`${head.slice(9, 12)} ${/^x-told: (\S+)/im.exec(head)?.[1] ?? ''} ${body}`)
+        }
+        const givingUp = abort ? setTimeout(() => current.resetAndDestroy(), Math.random() * 12) : undefined
+        current.on('data', onData).on('close', onClose)
+        current.write(`GET /members?as=${name} HTTP/1.1\r\nHost: app.test\r\nCookie: ${cookie}\r\n\r\n`)
+      })
+    },
+  }
+}
+
+/** Cuts connections of Redis, and now and then makes it answer too late, until told to stop; how often. */
+function cutConnections(redis: TestRedis): { stop(): Promise<number> } {
+  let stopped = false
+  let cuts = 0
+  const cutting = (async () => {
+    while (!stopped) {
+      if (cuts % 5 === 1) await freeze(redis)
+      else await redis.command('CLIENT', 'KILL', 'TYPE', 'normal')
+      if (cuts % 3 === 0) await redis.command('CLIENT', 'KILL', 'TYPE', 'pubsub')
+      cuts += 1
+      await pause(Math.random() * 2 * cutEveryMs)
+    }
+  })()
+  return {
+    async stop() {
+      stopped = true
+      await cutting
+      return cuts
+    },
+  }
+}
+
+/** For longer than a command may take: its answer comes when nobody waits for it any more. */
+async function freeze(redis: TestRedis): Promise<void> {
+  await redis.kill('SIGSTOP')
+  await pause(commandMs + 100)
+  await redis.kill('SIGCONT')
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise(resolve => { setTimeout(resolve, ms) })
+}
+
+async function crossing(t: Test, cacheEntries: number): Promise<void> {
+  const redis = await startRedis(t)
+  const { origin, told } = await startUpstream(t)
+  const gateway = await startGateway(t, redis, origin, cacheEntries)
+  const { members, idOf } = await enrol(gateway)
+  const port = Number(new URL(gateway.url).port)
+  const { stop } = cutConnections(redis)
+
+  const counts = { passed: 0, refused: 0, aborted: 0 }
+  const wrong: string[] = []
+  let sent = 0
+  async function client(): Promise<void> {
+    const connection = keptConnection(port)
+    while (sent < requests / 2) {
+      const at = sent++
+      const member = members[Math.floor(Math.random() * users)] as Member
+      const abort = at % abortEvery === 0
+      const answer = await connection.ask(member, abort)
+      if (answer === `200 ${idOf.get(member.name)} ${member.name}`) counts.passed += 1
+      else if (answer?.startsWith('503 ')) counts.refused += 1
+      else if (answer === undefined && abort) counts.aborted += 1
+      else wrong.push(`${member.name} (${idOf.get(member.name)}) got ${answer ?? 'nothing'}`)
+    }
+  }
+  await Promise.all(Array.from({ length: clients }, client))
+  const cuts = await stop()
+
+  t.equal(idOf.size, users, 'everybody has an identity')
+  t.strictSame(wrong.slice(0, 3), [], `${sent} requests, ${cuts} faults of Redis: ${counts.passed} passed, ${counts.refused} were 503, ${counts.aborted} were given up`)
+  t.strictSame(told.filter(({ name, user }) => user !== idOf.get(name)).slice(0, 3), [], `the upstream was told of the cookie's owner ${told.length} times`)
+  t.ok(counts.passed > sent / 4 && counts.aborted > 0, 'many passed, and some were given up')
+}
+
+t.test('L17 X4 nobody is taken for somebody else when clients give up and Redis is cut: every session asked for', { skip: redisSkip }, t => crossing(t, 0))
+
+t.test('L17 X4 the same with sessions kept in memory, more of them than there is room for', { skip: redisSkip }, t => crossing(t, users / 2))
