@@ -9,6 +9,7 @@ import { UsageError } from './cli/usage-error.js'
 import { validate } from './cli/validate.js'
 import { documents } from './cli/documents.js'
 import { ConfigError } from './config/config-error.js'
+import { GatewayError } from './errors.js'
 import { version } from './version.js'
 
 /** A command gets the arguments after its name and answers its exit code. */
@@ -53,10 +54,16 @@ identities and health ask the admin listener: --endpoint URL or OATHGATE_ADMIN_U
 `
 
 async function main([name = 'help', ...args]: readonly string[]): Promise<number> {
-  const known = name === '--help' || name === '-h' ? 'help' : name === '--version' ? 'version' : name
+  const known = name === '--help' || args.includes('--help') || name === '-h' ? 'help' : name === '--version' ? 'version' : name
   const command = Object.hasOwn(commands, known) ? commands[known] : undefined
   if (command === undefined) throw new UsageError(`"${name}" is not a command`)
   return command(args)
+}
+
+/** What a request would be told is a generic sentence; the reason says more. */
+function sentence(error: unknown): string {
+  if (error instanceof GatewayError) return [error.message, error.reason, error.detail].filter(part => part !== undefined).join(': ')
+  return error instanceof Error ? error.message : String(error)
 }
 
 try {
@@ -64,6 +71,6 @@ try {
 } catch (error) {
   if (error instanceof UsageError) process.stderr.write(`${error.message}\n\n${usage}`)
   else if (error instanceof ConfigError) process.stderr.write(`${error.message}\n`)
-  else process.stderr.write(`oathgate: ${error instanceof Error ? error.message : String(error)}\n`)
+  else process.stderr.write(`oathgate: ${sentence(error)}\n`)
   process.exitCode = error instanceof UsageError ? 2 : 1
 }

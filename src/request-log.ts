@@ -25,8 +25,9 @@ export function logExchange(log: Log, req: IncomingMessage, res: ServerResponse,
     log[level]({
       request_id: request?.requestId,
       method: req.method,
-      host: request?.host,
-      path: request?.path,
+      host: request?.host ?? req.headers.host,
+      // Of a request that was refused before it was read, and on the admin listener: as it was sent, without the query.
+      path: request?.path ?? req.url?.split('?', 1)[0],
       client: request?.clientAddress ?? req.socket.remoteAddress,
       rule_id: ruleId,
       subject: subject === '' ? undefined : subject,

@@ -7,7 +7,7 @@ const src = resolve(import.meta.dirname, '../src')
 
 /** A folder (or file) of `src/`, and the ones it may import; `x:types` for types alone. */
 const table: Readonly<Record<string, readonly string[]>> = {
-  'main.ts': ['cli', 'config', 'version.ts'],
+  'main.ts': ['cli', 'config', 'errors.ts', 'version.ts'],
   'cli': [
     'access', 'config', 'http', 'identity', 'log.ts', 'proxy', 'runtime.ts', 'selfservice', 'session', 'start.ts', 'store', 'version.ts',
   ],

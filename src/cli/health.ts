@@ -10,7 +10,9 @@ export async function health(args: readonly string[]): Promise<number> {
   if (what !== 'alive' && what !== 'ready') throw new UsageError('health needs "alive" or "ready"')
 
   const { url } = adminEndpoint(values)
-  const { statusCode, body } = await request(`${url}/health/${what}`, { headersTimeout: 3000 })
+  const { statusCode, body } = await request(`${url}/health/${what}`, { headersTimeout: 3000 }).catch((cause: Error) => {
+    throw new Error(`no gateway answers at ${url} (${cause.message}); is it running, and is --endpoint right?`, { cause })
+  })
   process.stdout.write(`${await body.text()}\n`)
   return statusCode === 200 ? 0 : 1
 }

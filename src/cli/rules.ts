@@ -23,7 +23,7 @@ export async function rules(args: readonly string[]): Promise<number> {
     traits: { type: 'string' },
     json: { type: 'boolean' },
   })
-  if (verb !== 'list' && verb !== 'explain') throw new UsageError(`rules ${verb ?? ''}: say list or explain`)
+  if (verb !== 'list' && verb !== 'explain') throw new UsageError('rules needs "list" or "explain"')
 
   const { config, baseDir } = await loadChecked(configFiles(values.config))
   const remote = createRemoteAccess(baseDir)
@@ -34,6 +34,10 @@ export async function rules(args: readonly string[]): Promise<number> {
     const [method, url] = rest
     if (method === undefined || url === undefined || rest.length > 2) throw new UsageError('rules explain needs a method and a URL')
     const request = imaginedRequest(method, url, (values.header ?? []).flatMap(readField), config.serve.public.limits.path_bytes)
+    if (isSelfService(request, config)) {
+      process.stdout.write(`${method} ${request.url}\n\nbelow urls.self.public: the gateway answers it itself, no rule is asked\n`)
+      return 0
+    }
     const explanation = await explain(request, ruleSet)
     if (values.json === true) process.stdout.write(`${JSON.stringify({ ...explanation, decision: undefined }, undefined, 2)}\n`)
     else process.stdout.write(`${explanationLines(explanation, request, config).join('\n')}\n`)
@@ -45,6 +49,11 @@ export async function rules(args: readonly string[]): Promise<number> {
 
 /** Beyond this many rules, only those that have to do with the URL are shown. */
 const shownRules = 30
+
+function isSelfService({ host, path }: AccessRequest, config: Config): boolean {
+  const own = new URL(config.urls.self.public)
+  return host === own.host && (path === own.pathname || path.startsWith(`${own.pathname.replace(/\/$/, '')}/`))
+}
 
 function list({ documents }: RuleSet, json: boolean): number {
   if (json) process.stdout.write(`${JSON.stringify(documents, undefined, 2)}\n`)
