@@ -84,9 +84,18 @@ function fieldRow(field, id, kind, focused) {
       ${field.type === 'checkbox' ? checkbox(field, id, attributes) : textInput(field, id, attributes, kind)}
       ${messages.length > 0 && html`
         <div class="messages" id="${id}-messages">
-          ${messages.map(({ message }) => html`<p>${wording(message, field.name)}</p>`)}
+          ${wordings(field).map(text => html`<p>${text}</p>`)}
         </div>`}
     </div>`
+}
+
+/**
+ * What to say at a field. Of one that was left empty everything is wrong that can be; people need to hear one thing.
+ * @param {Field} field
+ */
+function wordings(field) {
+  const { errors = [], name, value } = field
+  return value === '' && errors.length > 0 ? ['Please fill this in.'] : errors.map(({ message }) => wording(message, name))
 }
 
 /**
