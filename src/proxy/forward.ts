@@ -86,6 +86,9 @@ export function createForwarder(options: ForwarderOptions): Forwarder {
       if (maxBytes > 0 && Number(length ?? 0) > maxBytes) throw new GatewayError('payload_too_large')
 
       const change = changeOf(decision)
+      // Whoever left while the decision was made will never say so again, and would hold an upstream connection for ever.
+      if (res.destroyed || req.socket.destroyed) return { status: 499, end: 'client_gone' }
+
       const headers = upstreamFields(request, decision, options.ownCookies)
       const dispatch: Dispatcher.DispatchOptions & { servername?: string } = {
         method: request.method as Dispatcher.HttpMethod,

@@ -1,0 +1,38 @@
+/** P1: clients that leave while their request is still being decided hold no connection to the upstream. */
+import { createServer } from 'node:http'
+import { connect, type AddressInfo } from 'node:net'
+import { setTimeout as delay } from 'node:timers/promises'
+import t from 'tap'
+
+import { startTestGateway } from '../helpers/gateway.js'
+import { newVisitor } from '../helpers/visitor.js'
+
+t.test('P1 after many such clients the next one is served', async t => {
+  const upstream = createServer((_req, res) => { res.end('ok') })
+  const sessions = createServer((_req, res) => { setTimeout(() => { res.end('{"subject":"ada"}') }, 50) })
+  for (const server of [upstream, sessions]) {
+    await new Promise<void>(resolve => { server.listen(0, '127.0.0.1', resolve) })
+    t.teardown(() => {
+      server.close()
+      server.closeAllConnections()
+    })
+  }
+  const urlOf = (server: typeof upstream): string => `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const gateway = await startTestGateway(t, {
+    config: { proxy: { connections: 4 }, authenticators: { cookie_session: { enabled: true, config: { check_session_url: urlOf(sessions) } } } },
+    rules: [{
+      id: 'slowly decided', match: { url: '<http://.*>', methods: ['GET', 'POST'] }, upstream: { url: urlOf(upstream) },
+      authenticators: [{ handler: 'cookie_session' }], authorizer: { handler: 'allow' }, mutators: [{ handler: 'noop' }],
+    }],
+  })
+
+  const port = Number(new URL(gateway.url).port)
+  await Promise.all(Array.from({ length: 40 }, async () => {
+    const client = connect(port, '127.0.0.1').on('error', () => undefined)
+    client.write('POST /x HTTP/1.1\r\nHost: a.test\r\nCookie: a=b\r\nContent-Length: 10\r\n\r\n')
+    await delay(20)
+    client.resetAndDestroy()
+  }))
+  await delay(500)
+  t.equal((await newVisitor().send(`${gateway.url}/x`, { headers: { cookie: 'a=b' } })).status, 200)
+})
