@@ -48,11 +48,11 @@ async function startUpstream(t: Test): Promise<{ origin: string, told: Told[] }>
 }
 
 /** A gateway over Redis; with few cached sessions, most checks are a round trip. */
-function startGateway(t: Test, redis: TestRedis, origin: string, cacheEntries: number): Promise<TestGateway> {
+function startGateway(t: Test, redis: TestRedis, origin: string, cacheEntries: number, storeMs = commandMs): Promise<TestGateway> {
   const enabled = { enabled: true }
   return startTestGateway(t, {
     config: {
-      dsn: redis.url, store: { timeout: `${commandMs}ms` }, secrets: { session: ['0123456789abcdef0123456789abcdef'] }, session: { cache_entries: cacheEntries },
+      dsn: redis.url, store: { timeout: `${storeMs}ms` }, secrets: { session: ['0123456789abcdef0123456789abcdef'] }, session: { cache_entries: cacheEntries },
       authenticators: { cookie_session: enabled }, authorizers: { allow: enabled }, mutators: { header: { enabled: true, config: { headers: {} } } },
     },
     rules: [{
@@ -67,8 +67,10 @@ async function enrol(gateway: TestGateway): Promise<{ members: Member[], idOf: M
   const members: Member[] = []
   for (let at = 0; at < users; at++) {
     const visitor = newVisitor()
-    await signUp(visitor, gateway, `user-${at}`)
-    members.push({ name: `user-${at}`, cookie: `ory_kratos_session=${visitor.jar.get('ory_kratos_session')?.value}` })
+    const { status } = await signUp(visitor, gateway, `user-${at}`)
+    const token = visitor.jar.get('ory_kratos_session')?.value
+    if (status !== 302 || token === undefined) throw new Error(`user-${at} could not sign up: ${status}`)
+    members.push({ name: `user-${at}`, cookie: `ory_kratos_session=${token}` })
   }
   const idOf = new Map((await identitiesOf(gateway)).map(({ id, traits }) => [String(traits['username']), id]))
   return { members, idOf }
@@ -145,8 +147,11 @@ function pause(ms: number): Promise<void> {
 async function crossing(t: Test, cacheEntries: number): Promise<void> {
   const redis = await startRedis(t)
   const { origin, told } = await startUpstream(t)
+  // Nothing is broken yet, so nobody's sign-up may fail because the machine is busy.
+  const patient = await startGateway(t, redis, origin, cacheEntries, 20_000)
+  const { members, idOf } = await enrol(patient)
+  await patient.stop()
   const gateway = await startGateway(t, redis, origin, cacheEntries)
-  const { members, idOf } = await enrol(gateway)
   const port = Number(new URL(gateway.url).port)
   const { stop } = cutConnections(redis)
 
