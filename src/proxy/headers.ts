@@ -16,6 +16,9 @@ export function upstreamFields(request: AccessRequest, { rule, session, stripped
   const upstream = rule.upstream
   const fields = ['host', upstream === undefined || upstream.preserveHost ? request.host : hostOf(upstream.origin)]
 
+  // A handler may set names that no rule could say when it was loaded (hydrator); their other spellings go too (security H2).
+  const told = Object.keys(session.header).map(name => fieldName(name).fold)
+
   for (let at = 0; at < rawHeaders.length; at += 2) {
     const sent = rawHeaders[at] as string
     const name = fieldName(sent)
@@ -27,7 +30,7 @@ export function upstreamFields(request: AccessRequest, { rule, session, stripped
     }
     const travels = name.kind === 'plain' || name.kind === 'cache-control' || name.kind === 'set-cookie'
       || (name.kind === 'forwarding' && peer.trusted)
-    if (!travels || stripped.has(name.fold) || nominated?.has(name.lower) || Object.hasOwn(session.header, name.lower)) continue
+    if (!travels || stripped.has(name.fold) || told.includes(name.fold) || nominated?.has(name.lower)) continue
     fields.push(sent, rawHeaders[at + 1] as string)
   }
 
