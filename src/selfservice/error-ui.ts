@@ -11,9 +11,11 @@ import { isUuid, type Visit } from './visit.js'
 
 /**
  * Stores the error and sends the browser to `urls.error_ui`, with a CSRF cookie if it has none: it is what the error can be
- * read with. Rejects with `store_unavailable` when the error can't be stored.
+ * read with. Rejects with `store_unavailable` when the error can't be stored, and with `too_many_requests` for an address
+ * that makes errors faster than it may begin flows: each of them takes room in the store (security D11).
  */
-export async function showError(error: GatewayError, visit: Visit, { store, urls, cookies }: SelfService): Promise<Reply> {
+export async function showError(error: GatewayError, visit: Visit, { store, urls, cookies, limits }: SelfService): Promise<Reply> {
+  await limits.beginFlow(visit.request.clientAddress)
   const cookie = visit.csrfCookie ?? newCsrfCookie()
   const stored: StoredError = {
     id: randomUUID(),

@@ -38,6 +38,8 @@ export async function startOidc(flowId: string, visit: Visit, submission: Submis
 const nothingTyped = { traits: {}, problems: [] }
 
 async function depart(flow: Flow, provider: string, traits: JsonObject, oidc: OidcStrategy, visit: Visit, service: SelfService): Promise<Reply> {
+  // A departure takes as much room in the store as a flow.
+  await service.limits.beginFlow(visit.request.clientAddress)
   const outcome = await oidc.depart(provider, flow.id, visit.csrfCookie as string, traits)
   if ('problems' in outcome) return refuse(flow, 'oidc', outcome.problems, outcome.values, visit, service)
   await service.store.saveAttempt(outcome.attempt)

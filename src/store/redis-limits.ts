@@ -15,7 +15,7 @@ const take = script(`
   local full = math.max(tonumber(redis.call('GET', KEYS[1]) or '0'), now) + interval
   local wait = full - interval * tonumber(ARGV[2]) - now
   if wait > 0 then return math.ceil(wait) end
-  redis.call('SET', KEYS[1], string.format('%.0f', full), 'PX', math.ceil(full - now))
+  redis.call('SET', KEYS[1], string.format('%.0f', full), 'PX', math.max(1, math.ceil(full - now)))
   return 0
 `)
 

@@ -33,6 +33,15 @@ t.test('D11 flows from one address are limited, and the answer says how long to 
   t.match(refused.text, 'Too many attempts')
 })
 
+t.test('D11 errors that are kept for the error page are limited like flows', async t => {
+  const gateway = await startTestGateway(t, { config: limited({ flows_per_address: { burst: 3, interval: '1h' } }) })
+  const statuses: number[] = []
+  for (let count = 0; count < 5; count++) {
+    statuses.push((await newVisitor().visit(`${gateway.publicUrl}/auth/browser/registration?return_to=http://elsewhere.test/`)).status)
+  }
+  t.strictSame(statuses, [302, 302, 302, 429, 429])
+})
+
 t.test('A3 of 40 logins at once with wrong passwords exactly the burst is looked at, the rest is 429', async t => {
   const gateway = await startTestGateway(t, { config: limited({ logins_per_identifier_and_address: { burst: 7, interval: '1h' } }) })
   await signUp(newVisitor(), gateway, 'ada')

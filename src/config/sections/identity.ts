@@ -116,7 +116,7 @@ export const security = {
       description: 'How fast anybody may go; shared by all processes on one store. `burst` at once, then one more every `interval`; 429 beyond it.',
       properties: {
         enabled: { type: 'boolean', default: true, description: 'Whether anything is limited.' },
-        flows_per_address: limit('New registration and login forms from one address.', 60, '1s'),
+        flows_per_address: limit('New registration and login forms, departures to providers and errors kept for the error page, from one address.', 60, '1s'),
         registrations_per_address: limit('Sign-ups from one address that reach the hashing of a password.', 10, '30s'),
         logins_per_address: limit('Logins from one address.', 30, '2s'),
         logins_per_identifier_and_address: limit('Logins with one identifier from one address, or from one known device.', 10, '30s'),
