@@ -8,13 +8,17 @@ const places = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/goog
 /** Where Chromium is: `CHROMIUM_PATH`, or where systems put it. `undefined` when there is none. */
 export const chromiumPath = [process.env['CHROMIUM_PATH'], ...places].find(path => path !== undefined && existsSync(path))
 
-/** A browser that ends with the test. It talks to nobody but the pages it is sent to. */
-export async function openBrowser(t: Test): Promise<Browser> {
+/**
+ * A browser that ends with the test. It talks to nobody but the pages it is sent to.
+ * `hosts` tells it where names are that no name server knows: `{ 'ui.test': '127.0.0.1:4436' }`.
+ */
+export async function openBrowser(t: Test, hosts: Readonly<Record<string, string>> = {}): Promise<Browser> {
   const browser = await chromium.launch({
     ...chromiumPath !== undefined && { executablePath: chromiumPath },
     args: [
       '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
       '--disable-component-update', '--disable-sync',
+      `--host-resolver-rules=${Object.entries(hosts).map(([name, at]) => `MAP ${name} ${at}`).join(', ')}`,
     ],
   })
   t.teardown(() => browser.close())
