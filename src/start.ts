@@ -12,6 +12,7 @@ import type { Config } from './config/schema.js'
 import { sessionSecrets } from './config/secrets.js'
 import { adminApp, publicHandler, upgradeHandler, type PublicParts } from './gateway.js'
 import { createAccessRequestReader } from './http/access-request.js'
+import { createTrust } from './http/client-address.js'
 import { csrfCookieName } from './http/csrf.js'
 import { listen, type Listener } from './http/listener.js'
 import { createPublicServer } from './http/server.js'
@@ -192,10 +193,11 @@ function requestReader(config: Config): PublicParts['readRequest'] {
 }
 
 function publicServer(config: Config, parts: PublicParts, ending: AbortSignal): Server {
-  const { timeout, limits } = config.serve.public
+  const { timeout, limits, trusted_proxies: trustedProxies } = config.serve.public
   return createPublicServer({
     timeout: { read: durationMs(timeout.read), write: durationMs(timeout.write), idle: durationMs(timeout.idle) },
-    limits: { headerBytes: limits.header_bytes, connections: limits.connections },
+    limits: { headerBytes: limits.header_bytes, connections: limits.connections, minBodyRate: limits.min_body_rate },
+    perAddress: { connections: limits.connections_per_address, isTrusted: createTrust(trustedProxies) },
     ending,
     onRequest: publicHandler(parts),
     onUpgrade: upgradeHandler(parts),

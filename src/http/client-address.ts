@@ -30,6 +30,16 @@ export function clientAddress(peer: string, forwardedFor: string | undefined, is
   return client
 }
 
+/** IPv4 as it is; of IPv6 the first 64 bits, which one customer can fill with addresses at will (security A5). */
+export function addressBucket(address: string): string {
+  if (!isIPv6(address)) return address
+  const [head = '', tail] = address.split('::')
+  const before = groups(head)
+  const after = tail === undefined ? [] : groups(tail)
+  const zeros = Array<string>(Math.max(0, 8 - before.length - after.length)).fill('0')
+  return [...before, ...zeros, ...after].slice(0, 4).map(group => Number.parseInt(group, 16).toString(16)).join(':')
+}
+
 function addCidr(list: BlockList, cidr: string): void {
   const [address = '', prefix, ...more] = cidr.split('/')
   const family = isIPv6(address) ? 'ipv6' : 'ipv4'
@@ -43,4 +53,8 @@ function addressOf(entry: string): string | undefined {
   const [, bracketed, dotted] = /^(?:\[([0-9a-f:.]+)\](?::\d+)?|(\d+\.\d+\.\d+\.\d+):\d+)$/i.exec(entry) ?? []
   const address = bracketed ?? dotted ?? entry
   return isIP(address) === 0 ? undefined : plainAddress(address)
+}
+
+function groups(text: string): string[] {
+  return text === '' ? [] : text.split(':').flatMap(group => group.includes('.') ? ['0', '0'] : [group])
 }

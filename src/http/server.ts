@@ -2,15 +2,24 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 
+import { limitConnectionsPerAddress, type AddressLimit } from './connections-per-address.js'
 import { hasBody } from './framing.js'
 import { answerRaw, lingerThenDestroy } from './raw-answer.js'
+import { watchSlowBodies } from './slow-bodies.js'
 import { cutStalled, movedBytes, type Exchange } from './stalled-clients.js'
 import { isWebSocketUpgrade, replayWithoutUpgrade } from './upgrade-request.js'
 
 export interface PublicServerOptions {
   /** Milliseconds, as `serve.public.timeout`. */
   readonly timeout: { readonly read: number, readonly write: number, readonly idle: number }
-  readonly limits: { readonly headerBytes: number, readonly connections: number }
+  readonly limits: {
+    readonly headerBytes: number
+    readonly connections: number
+    /** Bytes per second that a body must bring while it is waited for; 0 is no minimum. */
+    readonly minBodyRate: number
+  }
+  /** Absent: one address may hold them all. */
+  readonly perAddress?: AddressLimit
   /** Once it is aborted, each answer that has not begun is the last one of its connection, and says so. */
   readonly ending?: AbortSignal
   /** Every request that is not a WebSocket handshake, `Expect` included; must answer or destroy, and never throw. */
@@ -23,12 +32,12 @@ export interface PublicServerOptions {
 const maxPipelined = 100
 
 /** A server that does not listen yet. Header fields are not counted here but by `checkFraming`. */
-export function createPublicServer({ timeout, limits, ending, onRequest, onUpgrade }: PublicServerOptions): Server {
+export function createPublicServer({ timeout, limits, perAddress, ending, onRequest, onUpgrade }: PublicServerOptions): Server {
   const server = createServer({
     insecureHTTPParser: false,
     maxHeaderSize: limits.headerBytes,
     headersTimeout: timeout.read,
-    requestTimeout: 0, // bodies are limited by their pauses, see cutStalled
+    requestTimeout: 0, // bodies are limited by their pauses and their pace, see cutStalled and watchSlowBodies
     keepAliveTimeout: timeout.idle,
     connectionsCheckingInterval: Math.min(1000, timeout.read),
     requireHostHeader: false, // the access request says it better
@@ -37,6 +46,9 @@ export function createPublicServer({ timeout, limits, ending, onRequest, onUpgra
   server.maxHeadersCount = 0 // a limit would drop fields silently, framing fields too
   server.maxConnections = limits.connections
   server.timeout = Math.min(timeout.read, timeout.write)
+
+  if (perAddress !== undefined) limitConnectionsPerAddress(server, perAddress)
+  const slowBodies = watchSlowBodies({ bytesPerSecond: limits.minBodyRate, graceMs: timeout.read })
 
   const exchanges = new WeakMap<Socket, Exchange>()
   const connected = new Set<Socket>()
@@ -66,7 +78,13 @@ export function createPublicServer({ timeout, limits, ending, onRequest, onUpgra
   }
 
   function start({ req, res }: Exchange): void {
-    if (hasBody(req)) res.once('finish', () => drain(req, timeout.read))
+    if (hasBody(req)) {
+      slowBodies.watch(req, res)
+      res.once('finish', () => {
+        slowBodies.forget(req)
+        drain(req, timeout.read)
+      })
+    }
     onRequest(req, res)
   }
 

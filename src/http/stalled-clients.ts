@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 
 import { answerRaw } from './raw-answer.js'
+import { cutBody, isBodyAwaited } from './slow-bodies.js'
 
 /** The last request of a connection and its answer. */
 export interface Exchange {
@@ -15,8 +16,6 @@ export interface Exchange {
   taken: number
 }
 
-const tooLate = 'The request did not arrive in time'
-
 /**
  * To be called when nothing has moved on a socket for its timeout. Cuts it between requests, when a body is being read and does
  * not come for `read` milliseconds, and when the client takes nothing of a waiting answer for `write`. A client that waits for
@@ -24,7 +23,7 @@ const tooLate = 'The request did not arrive in time'
  */
 export function cutStalled(socket: Socket, exchange: Exchange | undefined, timeout: { readonly read: number, readonly write: number }): void {
   if (exchange === undefined) {
-    if (socket.bytesRead > 0) answerRaw(socket, 408, tooLate)
+    if (socket.bytesRead > 0) answerRaw(socket, 408, 'The request did not arrive in time')
     else socket.destroy()
     return
   }
@@ -37,9 +36,8 @@ export function cutStalled(socket: Socket, exchange: Exchange | undefined, timeo
     else socket.setTimeout(socket.timeout ?? timeout.read)
     return
   }
-  if (isWaitingForBody(exchange.req)) {
-    if (!exchange.res.headersSent) answerRaw(socket, 408, tooLate)
-    exchange.req.destroy()
+  if (isBodyAwaited(exchange.req)) { // nobody is to blame but the client
+    cutBody(exchange.req, exchange.res)
     return
   }
   socket.setTimeout(socket.timeout ?? timeout.read)
@@ -55,9 +53,4 @@ function answerIdleMs(socket: Socket, exchange: Exchange): number {
   exchange.idleMs = taken === exchange.taken ? exchange.idleMs + (socket.timeout ?? 0) : socket.timeout ?? 0
   exchange.taken = taken
   return exchange.idleMs
-}
-
-/** Nobody is to blame but the client when its body is being read. */
-function isWaitingForBody(req: IncomingMessage): boolean {
-  return !req.complete && req.readableFlowing === true
 }

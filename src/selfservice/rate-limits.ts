@@ -1,10 +1,10 @@
 /** How fast anybody may begin flows, sign up and log in: counted in the store, so that replicas count together (security A3 to A5). */
 import { createHash } from 'node:crypto'
-import { isIPv6 } from 'node:net'
 
 import { durationMs } from '../config/duration.js'
 import type { Config } from '../config/schema.js'
 import { GatewayError } from '../errors.js'
+import { addressBucket } from '../http/client-address.js'
 import type { RateLimit, Store } from '../store/store.js'
 
 /** Each function resolves when one more is allowed, having counted it; rejects with `too_many_requests` and `Retry-After` otherwise. */
@@ -51,20 +51,6 @@ export function createRateLimits(config: Config['security']['rate_limits'], stor
       await take(`identifier-logins:${name}`, loginsAnywhere)
     },
   }
-}
-
-/** IPv4 as it is; of IPv6 the first 64 bits, which one customer can fill with addresses at will (security A5). */
-export function addressBucket(address: string): string {
-  if (!isIPv6(address)) return address
-  const [head = '', tail] = address.split('::')
-  const before = groups(head)
-  const after = tail === undefined ? [] : groups(tail)
-  const zeros = Array<string>(Math.max(0, 8 - before.length - after.length)).fill('0')
-  return [...before, ...zeros, ...after].slice(0, 4).map(group => Number.parseInt(group, 16).toString(16)).join(':')
-}
-
-function groups(text: string): string[] {
-  return text === '' ? [] : text.split(':').flatMap(group => group.includes('.') ? ['0', '0'] : [group])
 }
 
 function readLimit({ burst, interval }: { readonly burst: number, readonly interval: string }): RateLimit {

@@ -27,7 +27,7 @@ const methods = [
   'GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'PROPFIND', 'LOCK', 'MKCOL', 'REPORT',
 ]
 
-/** `/public/**` is open, `/app/**` and `/admin/**` need alice's cookie and set `X-User`, everything else is 404. */
+/** `/public/**` is open, `/app/**` and `/admin/**` need alice's cookie and set `X-User`, `/judged/**` is decided on by its body, everything else is 404. */
 export async function start(options: GatewayUnderTestOptions = {}): Promise<GatewayUnderTest> {
   const recorder = await startRecorder()
   const whoami = createServer((req, res) => {
@@ -46,14 +46,19 @@ export async function start(options: GatewayUnderTestOptions = {}): Promise<Gate
     },
     authorizer: { handler: 'allow' },
   })
-  const session = { handler: 'cookie_session', config: { check_session_url: `http://127.0.0.1:${(whoami.address() as AddressInfo).port}/`, only: ['ory_kratos_session'] } }
+  const judge = `http://127.0.0.1:${(whoami.address() as AddressInfo).port}/`
+  const session = { handler: 'cookie_session', config: { check_session_url: judge, only: ['ory_kratos_session'] } }
   const user = { handler: 'header', config: { headers: { 'X-User': '{{ print .Subject }}' } } }
   const gateway = await startTestGateway({ teardown: (end: () => unknown) => endings.push(end) } as unknown as Test, {
-    config: { serve: { public: { trusted_proxies: options.trustedProxies ?? [], timeout: { read: `${options.read ?? 5000}ms`, idle: '5s' } } } },
+    config: {
+      serve: { public: { trusted_proxies: options.trustedProxies ?? [], timeout: { read: `${options.read ?? 5000}ms`, idle: '5s' } } },
+      authorizers: { remote: { enabled: true, config: { remote: judge } } },
+    },
     rules: [
       { ...rule('open', 'public/<.*>'), authenticators: [{ handler: 'noop' }], mutators: [{ handler: 'noop' }] },
       { ...rule('closed', '<(app|admin)>/<.*>'), authenticators: [session], mutators: [user] },
       { ...rule('door', 'admin'), authenticators: [session], mutators: [user] },
+      { ...rule('judged', 'judged/<.*>'), authenticators: [{ handler: 'noop' }], authorizer: { handler: 'remote' }, mutators: [{ handler: 'noop' }] },
     ],
   })
 

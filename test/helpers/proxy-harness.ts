@@ -5,6 +5,7 @@ import type { AddressInfo, Socket } from 'node:net'
 import type { AccessRule, Decision, Upstream } from '../../src/access/pipeline.js'
 import { GatewayError, toGatewayError } from '../../src/errors.js'
 import { createAccessRequestReader, type AccessRequest } from '../../src/http/access-request.js'
+import { createTrust } from '../../src/http/client-address.js'
 import { createPublicServer } from '../../src/http/server.js'
 import { createUpgradeResponse } from '../../src/http/upgrade-request.js'
 import { createForwarder, type Forwarder, type ForwardOutcome } from '../../src/proxy/forward.js'
@@ -20,6 +21,10 @@ export interface ProxyOptions {
   readonly connect?: number
   /** Client connections. */
   readonly clients?: number
+  /** The same of one address. */
+  readonly clientsPerAddress?: number
+  /** Bytes per second of a body; default: any pace will do. */
+  readonly minBodyRate?: number
   /** Upstream connections. */
   readonly connections?: number
   readonly body?: number
@@ -63,7 +68,8 @@ export async function start(options: ProxyOptions = {}): Promise<Proxy> {
   }
   const server = createPublicServer({
     timeout: { read: options.read ?? 5000, write: options.write ?? 5000, idle: 5000 },
-    limits: { headerBytes: 16_384, connections: options.clients ?? 1000 },
+    limits: { headerBytes: 16_384, connections: options.clients ?? 1000, minBodyRate: options.minBodyRate ?? 0 },
+    perAddress: { connections: options.clientsPerAddress ?? 0, isTrusted: createTrust(options.trustedProxies ?? []) },
     onRequest: (req, res) => void handle(req, res),
     onUpgrade: (req, socket, head) => void handleUpgrade(req, socket, head),
   })

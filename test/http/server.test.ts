@@ -1,5 +1,6 @@
 /** The public server and clients that stop in the middle (security D1, D2). */
-import { connect } from 'node:net'
+import { once } from 'node:events'
+import { connect, type Socket } from 'node:net'
 import t from 'tap'
 
 import { start } from '../helpers/proxy-harness.js'
@@ -119,6 +120,53 @@ t.test('connections beyond the limit are closed at once, and the others served',
   const [chunk] = await new Promise<Buffer[]>(data => held[0]?.once('data', (...chunks: Buffer[]) => data(chunks)))
   t.match(String(chunk), /^HTTP\/1\.1 200/)
   for (const socket of held) socket.destroy()
+})
+
+t.test('D1 one address holds so many connections and no more, and gets new ones for those it gives up', async t => {
+  const proxy = await start({ clientsPerAddress: 2 })
+  t.teardown(() => proxy.close())
+  const open = (localAddress: string) => new Promise<Socket>(resolve => {
+    const socket = connect({ port: proxy.port, host: '127.0.0.1', localAddress }, () => resolve(socket))
+    socket.on('error', () => undefined)
+    t.teardown(() => socket.destroy())
+  })
+  const answered = (socket: Socket) => new Promise<boolean>(resolve => {
+    socket.once('data', () => resolve(true))
+    socket.once('close', () => resolve(false))
+    socket.write(get)
+  })
+  const [first, second] = [await open('127.0.0.1'), await open('127.0.0.1')]
+  t.equal(await answered(await open('127.0.0.1')), false)
+  t.equal(await answered(await open('127.0.0.2')), true, 'of another address')
+  t.same([await answered(first), await answered(second)], [true, true])
+
+  await new Promise(closed => first.once('close', closed).destroy())
+  // The gateway may hear of it a moment after its client.
+  let again = false
+  for (let tries = 0; tries < 50 && !again; tries++) again = await answered(await open('127.0.0.1'))
+  t.equal(again, true)
+})
+
+t.test('D1 a trusted proxy holds connections for everybody behind it', async t => {
+  const proxy = await start({ clientsPerAddress: 1, trustedProxies: ['127.0.0.0/8'] })
+  t.teardown(() => proxy.close())
+  const answers = await Promise.all([1, 2, 3].map(() => sendRaw(proxy.port, get, { until: oneAnswer })))
+  t.same(answers.map(({ status }) => status), [200, 200, 200])
+})
+
+t.test('D1 a connection that asks for other protocols counts once', async t => {
+  const proxy = await start({ clientsPerAddress: 2 })
+  t.teardown(() => proxy.close())
+  const socket = await new Promise<Socket>(resolve => {
+    const opened = connect(proxy.port, '127.0.0.1', () => resolve(opened))
+  })
+  t.teardown(() => socket.destroy())
+  for (let asked = 0; asked < 5; asked++) {
+    socket.write('GET /public/x HTTP/1.1\r\nHost: app.test\r\nConnection: upgrade\r\nUpgrade: foo\r\n\r\n')
+    t.match(String((await once(socket, 'data'))[0]), /^HTTP\/1\.1 200/)
+  }
+  const again = await sendRaw(proxy.port, get, { until: oneAnswer })
+  t.equal(again.status, 200)
 })
 
 t.test('more pipelined requests than any client has are no client\'s', async t => {

@@ -1,7 +1,7 @@
 /** How fast anybody may go (security A3 to A5, D11). */
 import t from 'tap'
 
-import { addressBucket } from '../../src/selfservice/rate-limits.js'
+import { addressBucket } from '../../src/http/client-address.js'
 import { begin, goodPassword, logIn, open, signUp } from '../helpers/flows.js'
 import { startTestGateway, type TestGateway } from '../helpers/gateway.js'
 import { redisSkip, startRedis } from '../helpers/redis.js'
