@@ -1,13 +1,17 @@
-/** `oathgate serve`: runs the gateway until it is told to stop. */
+/** `oathgate serve`: runs the gateway until it is told to stop, in this process or in workers. */
+import { availableParallelism } from 'node:os'
+
 import { handlerSchemas } from '../access/handlers.js'
 import { ConfigError } from '../config/config-error.js'
 import { loadConfig, type LoadedConfig } from '../config/load.js'
+import type { Config } from '../config/schema.js'
 import { createLog, type Log } from '../log.js'
 import { checkRuntime } from '../runtime.js'
 import { checkJobs } from '../selfservice/jobs/compile.js'
 import { readProviders } from '../selfservice/strategies/oidc/settings.js'
-import { startGateway, type RunningGateway } from '../start.js'
+import { startGateway } from '../start.js'
 import { version } from '../version.js'
+import { leave, startWorkers, untilTold, workerId, type Workers } from '../workers.js'
 import { configFiles, configOptions, readOptions } from './options.js'
 
 /** Resolves when the gateway has stopped. SIGTERM and SIGINT stop it; a second one does so at once. */
@@ -16,14 +20,43 @@ export async function serve(args: readonly string[]): Promise<number> {
   const loaded = await loadChecked(configFiles(values.config))
   const { level, format } = loaded.config.log
   const log = createLog(level, format)
+  const workers = workerCount(loaded.config)
+  if (workerId !== undefined) return serveAsWorker(loaded, workers, log.child({ worker: workerId }))
+
   for (const warning of [...loaded.warnings, ...checkRuntime(process.versions.node, process.env)]) log.warn(warning)
 
-  const gateway = await startGateway(loaded, log)
+  const gateway = workers === 1 ? await startGateway(loaded, log) : await startWorkers(workers, log)
   log.info({
-    version, public: `${loaded.config.serve.public.host}:${gateway.publicPort}`, admin: `${loaded.config.serve.admin.host}:${gateway.adminPort}`,
+    version, workers: workers === 1 ? undefined : workers, public: `${loaded.config.serve.public.host}:${gateway.publicPort}`, admin: `${loaded.config.serve.admin.host}:${gateway.adminPort}`,
   }, 'oathgate is ready')
   await stopOnSignal(gateway, log)
   return 0
+}
+
+/** One of several, started by the process that was asked to serve. */
+async function serveAsWorker(loaded: LoadedConfig, workers: number, log: Log): Promise<number> {
+  const hurry = new AbortController()
+  try {
+    const gateway = await startGateway(withShareOfCores(loaded, workers), log)
+    await untilTold(gateway, hurry)
+    await gateway.stop(hurry.signal)
+    return 0
+  } finally {
+    leave()
+  }
+}
+
+/** The embedded store serves one process, whatever the cores. */
+function workerCount({ serve: { workers }, dsn }: Config): number {
+  if (typeof workers === 'number') return workers
+  return dsn.startsWith('redis') ? availableParallelism() : 1
+}
+
+/** What is computed from the number of cores is computed from this worker's part of them. */
+function withShareOfCores(loaded: LoadedConfig, workers: number): LoadedConfig {
+  const { hashers } = loaded.config
+  const concurrency = hashers.argon2.concurrency || Math.max(1, Math.floor((availableParallelism() - 1) / workers))
+  return { ...loaded, config: { ...loaded.config, hashers: { argon2: { ...hashers.argon2, concurrency } } } }
 }
 
 /** The configuration, with the settings of jobs and providers checked too. */
@@ -37,7 +70,7 @@ export async function loadChecked(files: readonly string[]): Promise<LoadedConfi
   return loaded
 }
 
-async function stopOnSignal(gateway: RunningGateway, log: Log): Promise<void> {
+async function stopOnSignal(gateway: Pick<Workers, 'stop'>, log: Log): Promise<void> {
   const hurry = new AbortController()
   await new Promise<void>(resolve => {
     let asked = false

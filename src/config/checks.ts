@@ -38,6 +38,12 @@ export const checks: readonly Check[] = [
       : [['dsn', 'must begin with embedded://, redis://, rediss://, redis+sentinel:// or redis+cluster://']],
   },
   {
+    reads: ['serve.workers', 'dsn'],
+    find: ({ serve: { workers }, dsn }) => typeof workers === 'number' && workers > 1 && dsn.startsWith('embedded:')
+      ? [['serve.workers', 'must be 1 with the embedded store, which serves one process; more need a dsn that begins with redis']]
+      : [],
+  },
+  {
     reads: ['serve.admin.host', 'serve.admin.token'],
     find: ({ serve: { admin } }) => isLoopback(admin.host) || admin.token !== undefined
       ? []

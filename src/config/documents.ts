@@ -180,7 +180,7 @@ function typeName(schema: SchemaNode): string {
   if (schema.format === 'http-url') return 'URL'
   if (schema.format === 'cidr') return 'CIDR'
   if (schema.type === 'array') return `list of ${schema.items?.type === 'object' ? 'maps' : `${typeName(schema.items ?? {})}s`}`
-  return schema.type === 'object' ? 'map' : String(schema.type)
+  return schema.type === 'object' ? 'map' : [schema.type].flat().join(' or ')
 }
 
 function code(value: unknown): string {

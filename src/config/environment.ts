@@ -100,7 +100,7 @@ async function valueOf(variable: string, setting: Setting, env: NodeJS.ProcessEn
 /** What does not read as the type it should have stays text; validation says what it must be. */
 function fromText(text: string, schema: SchemaNode): { value: unknown } | { message: string } {
   const trimmed = text.trim()
-  const isNumeric = schema.type === 'integer' || schema.type === 'number'
+  const isNumeric = [schema.type].flat().some(type => type === 'integer' || type === 'number')
   if (isNumeric) return { value: /^-?[0-9]+(\.[0-9]+)?$/.test(trimmed) ? Number(trimmed) : text }
   if (schema.type === 'boolean') return { value: booleans[trimmed.toLowerCase()] ?? text }
   if (schema.type === 'array' && schema.items?.type === 'string') return { value: listOf(trimmed) }

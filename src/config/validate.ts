@@ -16,7 +16,7 @@ export interface SchemaProblem {
 
 const schema: SchemaNode = configSchema
 const ajv = new Ajv({
-  allErrors: true, useDefaults: true, strict: true, verbose: true,
+  allErrors: true, useDefaults: true, strict: true, allowUnionTypes: true, verbose: true,
   formats: { 'http-url': isHttpUrl, cidr: isCidr },
 })
 const validate = ajv.compile(configSchema)
@@ -91,6 +91,7 @@ const formats: Readonly<Record<string, string>> = {
 
 const patterns: Readonly<Record<string, string>> = {
   [duration.pattern]: 'must be a duration such as 720h, 10m or 1.5s',
+  '^auto$': 'must be a whole number or auto',
 }
 
 function mustBe(type: string, data: unknown): string {
@@ -102,5 +103,5 @@ function mustBe(type: string, data: unknown): string {
 
 const kinds: Readonly<Record<string, string>> = {
   object: 'a map', array: 'a list', string: 'a text', integer: 'a whole number', number: 'a number',
-  boolean: 'a boolean (true or false)',
+  boolean: 'a boolean (true or false)', 'integer,string': 'a whole number or a text',
 }

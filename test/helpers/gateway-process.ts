@@ -7,7 +7,8 @@ import type { Test } from 'tap'
 
 import { prepareGateway, type GatewayOptions, type TestGateway } from './gateway.js'
 
-const main = fileURLToPath(new URL('../../dist/main.js', import.meta.url))
+/** The built command line. */
+export const gatewayProgram = fileURLToPath(new URL('../../dist/main.js', import.meta.url))
 const readyWithinMs = 20_000
 
 export interface GatewayProcess extends Omit<TestGateway, 'logged' | 'stop'> {
@@ -28,7 +29,7 @@ export async function startGatewayProcess(t: Test, options: GatewayOptions = {})
   let child: ChildProcess | undefined
 
   async function start(): Promise<void> {
-    const started = spawn(process.execPath, [main, 'serve', '-c', file], {
+    const started = spawn(process.execPath, [gatewayProgram, 'serve', '-c', file], {
       stdio: ['ignore', 'pipe', 'pipe'], env: { PATH: process.env['PATH'], ...options.env },
     })
     child = started

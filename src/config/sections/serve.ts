@@ -44,6 +44,10 @@ const cors = {
 export const serve = {
   type: 'object', additionalProperties: false, default: {},
   properties: {
+    workers: {
+      type: ['integer', 'string'], pattern: '^auto$', minimum: 1, maximum: 256, default: 1,
+      description: 'Processes that share the listeners, for more than one core; `auto` is one per core. More than one need Redis. What says "of one process" is each worker\'s own.',
+    },
     public: {
       type: 'object', additionalProperties: false, default: {},
       description: 'The listener for the open internet. `serve.proxy` is another name for it.',
