@@ -11,6 +11,7 @@ import { complaints, load, minimalYaml } from '../helpers/config-files.js'
 t.test('what a file does not say has its default, at every depth', async t => {
   const { config, warnings } = await load(t, '')
   t.same(config.serve, {
+    workers: 1,
     public: {
       host: '0.0.0.0', port: 4455, trusted_proxies: [], drain: '30s', drain_wait: '0s',
       timeout: { read: '30s', write: '120s', idle: '120s' },
