@@ -4,6 +4,7 @@ import { composeAnswerError } from './errors/answer-error.js'
 import { type HandlerSetting, type Kind, type Report, makeHandler } from './handler-config.js'
 import { authenticators, authorizers, errorHandlers, mutators } from './handlers.js'
 import { type UrlMatcher, compileMatcher } from './matcher.js'
+import { createOwnListenerCheck, type FindOwnListener } from './own-listeners.js'
 import { PatternError } from './pattern/syntax-tree.js'
 import type { AccessRule, AnswerError, Authenticate, Authorizer, Mutator, Services } from './pipeline.js'
 import type { HandlerEntry, RuleDocument } from './rule-schema.js'
@@ -15,6 +16,8 @@ import { createTlsReader, type TlsSettings } from './upstream-tls.js'
 /** The part of the configuration that rules depend on. */
 export type AccessConfig = Pick<Config, 'access_rules' | 'authenticators' | 'authorizers' | 'mutators' | 'errors'> & {
   readonly proxy?: Pick<Config['proxy'], 'tls'>
+  readonly serve?: Config['serve']
+  readonly urls?: Pick<Config['urls'], 'self'>
 }
 
 /** A rule, and what finds it. */
@@ -46,6 +49,7 @@ export interface Compiler {
   /** Handlers of `errors.fallback`. */
   readonly fallback: readonly AnswerError[]
   readonly tls: TlsDefaults
+  readonly findOwnListener: FindOwnListener
 }
 
 interface Kinds {
@@ -67,7 +71,11 @@ export function createCompiler(config: AccessConfig, services: Services, report:
     makeHandler(kinds.errors, { handler }, ['errors', 'fallback', index], `errors.fallback[${index}]`, services, report)
   ))
   const tls = tlsDefaults(config.proxy?.tls ?? {}, services.baseDir, report)
-  return { kinds, strategy: config.access_rules.matching_strategy, services, fallback: defined(fallback), tls }
+  return { kinds, strategy: config.access_rules.matching_strategy, services, fallback: defined(fallback), tls, findOwnListener: ownListenerCheck(config) }
+}
+
+function ownListenerCheck({ serve, urls }: AccessConfig): FindOwnListener {
+  return serve === undefined || urls === undefined ? () => undefined : createOwnListenerCheck({ serve: serve.admin, url: urls.self.admin }, serve.public)
 }
 
 function tlsDefaults(settings: TlsSettings, baseDir: string, report: Report): TlsDefaults {
@@ -88,7 +96,7 @@ export function compileRule(document: RuleDocument, compiler: Compiler, report: 
   }
 
   const matcher = readMatch(document, compiler, count)
-  const upstream = readUpstream(document, compiler.tls, count)
+  const upstream = readUpstream(document, compiler, count)
   const response = readResponse(document, count)
   const handlers = readHandlers(document, compiler, count)
   if (mistakes > 0) return undefined

@@ -2,6 +2,7 @@
 import { durationMs } from '../config/duration.js'
 import type { Report } from './handler-config.js'
 import { canonicalPathText } from './pattern/canonical-text.js'
+import type { FindOwnListener } from './own-listeners.js'
 import { PatternError } from './pattern/syntax-tree.js'
 import type { Upstream, UpstreamTls } from './pipeline.js'
 import type { RuleDocument } from './rule-schema.js'
@@ -16,7 +17,9 @@ export interface TlsDefaults {
 }
 
 /** `undefined` when the rule has none (it serves the decision API only), and when it was reported. */
-export function readUpstream({ upstream = {} }: RuleDocument, tls: TlsDefaults, report: Report): Upstream | undefined {
+export function readUpstream(
+  { upstream = {} }: RuleDocument, { tls, findOwnListener }: { readonly tls: TlsDefaults, readonly findOwnListener: FindOwnListener }, report: Report,
+): Upstream | undefined {
   const stripPath = readStripPath(upstream.strip_path ?? '', report)
   if (upstream.url === undefined || upstream.url === '') return undefined
 
@@ -25,6 +28,8 @@ export function readUpstream({ upstream = {} }: RuleDocument, tls: TlsDefaults, 
     report(['upstream', 'url'], `Value "${withoutCredentials(upstream.url)}" of "upstream.url" is not a valid url: ${url}`)
     return undefined
   }
+  const ownListener = findOwnListener(url)
+  if (ownListener !== undefined) report(['upstream', 'url'], `Value "${upstream.url}" of "upstream.url" ${ownListener}`)
 
   const upstreamTls = url.protocol === 'https:' ? readTls(upstream, tls, report) : refuseTls(upstream, report)
   const { connect, response } = upstream.timeout ?? {}
