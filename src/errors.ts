@@ -10,6 +10,7 @@ const errors = {
   no_rule: [404, 'Requested url does not match any rules'],
   unknown_resource: [404, 'Unable to locate the resource'],
   method_not_allowed: [405, 'The method is not allowed for the requested resource'],
+  request_timeout: [408, 'The request did not arrive in time'],
   conflict: [409, 'Unable to insert or update resource because a resource with that value exists already'],
   gone: [410, 'The requested resource is no longer available'],
   payload_too_large: [413, 'The request body is larger than allowed'],

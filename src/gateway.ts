@@ -1,7 +1,7 @@
 /** The gateway: the order of everything that happens to a request, on either listener. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
-import Koa from 'koa'
+import Koa, { type Middleware } from 'koa'
 
 import { decide } from './access/decide.js'
 import type { RuleSet } from './access/rules.js'
@@ -18,15 +18,21 @@ import { hasBody } from './http/framing.js'
 import { createRequestBody } from './http/request-body.js'
 import { createUpgradeResponse } from './http/upgrade-request.js'
 import type { Log } from './log.js'
-import type { Forwarder } from './proxy/forward.js'
+import type { Forwarder, ForwardOutcome } from './proxy/forward.js'
 import type { Upgrader } from './proxy/upgrade.js'
-import { logExchange, logRequests } from './request-log.js'
+import { logExchange, logUpgrade } from './request-log.js'
 import { createSelfServiceScope, selfServiceRoutes } from './selfservice/routes.js'
 import type { SelfService } from './selfservice/service.js'
 
+/** Answers a request, whatever becomes of it. Never throws. */
+export type Handle = (req: IncomingMessage, res: ServerResponse, exchange: ExchangeState) => void
+
+/** The same for a request that asks for another protocol, which Node hands over without a response. */
+export type HandleUpgrade = (req: IncomingMessage, socket: Socket, head: Buffer, exchange: ExchangeState) => void
+
 /** What requests on the public listener meet. */
 export interface PublicParts {
-  readonly readRequest: (req: IncomingMessage) => AccessRequest
+  readonly readRequest: (req: IncomingMessage, requestId: string) => AccessRequest
   readonly cors: Config['serve']['public']['cors']
   readonly selfService: SelfService
   /** The rules in force at this moment. */
@@ -52,43 +58,57 @@ export interface AdminParts {
  * Everything that happens to a request on the public listener, in order. What is not ours never meets Koa: that would be a
  * fifth of the time that a proxied request takes (bench/README.md).
  */
-export function publicHandler({ readRequest, cors, selfService, rules, forwarder, log }: PublicParts): (req: IncomingMessage, res: ServerResponse) => void {
+export function publicHandler({ readRequest, cors, selfService, rules, forwarder, log }: PublicParts): Handle {
   const answersPreflight = createCors(cors)
   const isOurs = createSelfServiceScope(selfService)
   const answerOurs = selfServiceHandler(selfService)
 
   async function answer(req: IncomingMessage, res: ServerResponse, exchange: ExchangeState): Promise<void> {
-    const read = readRequest(req)
+    const read = readRequest(req, exchange.requestId)
     const request = hasBody(req) ? { ...read, body: createRequestBody(req, res) } : read
     exchange.request = request
     if (answersPreflight(req, res)) return
     if (isOurs(request)) return answerOurs(req, res, exchange)
 
-    const decision = await decide(request, rules())
-    exchange.ruleId = decision.rule.id
-    exchange.subject = decision.session.subject
-    const { error } = await forwarder.forward(req, res, request, decision)
+    const decision = await decide(request, rules(), exchange)
+    const { error } = await timed(forwarder.forward(req, res, request, decision), res, exchange)
     if (error !== undefined) exchange.failure = error
   }
 
-  return (req, res) => {
-    const exchange: ExchangeState = {}
+  return (req, res, exchange) => {
     logExchange(log, req, res, exchange)
     answer(req, res, exchange).catch((thrown: unknown) => answerError(thrown, req, res, exchange))
   }
 }
 
+/** Notes what the upstream answered and how long it took, also when it failed. */
+async function timed(forwarding: Promise<ForwardOutcome>, res: ServerResponse, exchange: ExchangeState): Promise<ForwardOutcome> {
+  const startedAt = performance.now()
+  try {
+    const outcome = await forwarding
+    exchange.upstream = { ms: performance.now() - startedAt, ...(res.headersSent ? { status: outcome.status } : {}) }
+    return outcome
+  } catch (thrown) {
+    if (toGatewayError(thrown).code.startsWith('upstream_')) exchange.upstream = { ms: performance.now() - startedAt }
+    throw thrown
+  }
+}
+
 /** Koa serves what is ours. */
-function selfServiceHandler(selfService: SelfService): (req: IncomingMessage, res: ServerResponse, exchange: ExchangeState) => Promise<void> {
+function selfServiceHandler(selfService: SelfService): (...exchange: Parameters<Handle>) => Promise<void> {
+  return koaHandler(answerErrors(), selfServiceRoutes(selfService))
+}
+
+/** Koa's middleware as a handler; their `ctx.state` is the exchange. */
+function koaHandler(...middleware: readonly Middleware[]): (...exchange: Parameters<Handle>) => Promise<void> {
   const exchanges = new WeakMap<IncomingMessage, ExchangeState>()
   const app = new Koa()
 
   app.use((ctx, next) => {
-    ctx.state = exchanges.get(ctx.req) ?? {}
+    ctx.state = exchanges.get(ctx.req) as ExchangeState
     return next()
   })
-  app.use(answerErrors())
-  app.use(selfServiceRoutes(selfService))
+  for (const each of middleware) app.use(each)
 
   const handle = app.callback()
   return (req, res, exchange) => {
@@ -97,36 +117,34 @@ function selfServiceHandler(selfService: SelfService): (req: IncomingMessage, re
   }
 }
 
-/** The same for a WebSocket handshake, which Node hands over without a response: read, decide, tunnel. */
-export function upgradeHandler({ readRequest, rules, upgrader, log }: PublicParts): (req: IncomingMessage, socket: Socket, head: Buffer) => void {
-  async function upgrade(req: IncomingMessage, socket: Socket, head: Buffer): Promise<void> {
-    let request: AccessRequest | undefined
+/** The same for a WebSocket handshake: read, decide, tunnel. */
+export function upgradeHandler({ readRequest, rules, upgrader, log }: PublicParts): HandleUpgrade {
+  async function upgrade(...[req, socket, head, exchange]: Parameters<HandleUpgrade>): Promise<void> {
+    const logWith = logUpgrade(log, req, exchange)
     try {
-      request = readRequest(req)
-      const decision = await decide(request, rules())
-      await upgrader.upgrade(req, socket, head, request, decision)
-      const { requestId, host, path, clientAddress } = request
-      log.info({ request_id: requestId, host, path, client: clientAddress, rule_id: decision.rule.id, subject: decision.session.subject }, 'upgraded')
+      const request = exchange.request = readRequest(req, exchange.requestId)
+      const decision = await decide(request, rules(), exchange)
+      const startedAt = performance.now()
+      const status = await upgrader.upgrade(req, socket, head, request, decision)
+      exchange.upstream = { status, ms: performance.now() - startedAt }
+      logWith(status)
     } catch (thrown) {
-      const error = toGatewayError(thrown)
-      log.info({ request_id: request?.requestId, host: request?.host, path: request?.path, error: error.code, detail: error.detail }, 'upgrade refused')
+      const error = exchange.failure = toGatewayError(thrown)
+      const { status, headers, body } = error.answer?.() ?? plainAnswer(error, exchange.requestId)
+      logWith(status)
       if (socket.destroyed) return
-      const { status, headers, body } = error.answer?.() ?? plainAnswer(error, request?.requestId)
       createUpgradeResponse(req, socket).writeHead(status, { ...headers, 'content-length': Buffer.byteLength(body) }).end(body)
     }
   }
-  return (req, socket, head) => { void upgrade(req, socket, head) }
+  return (req, socket, head, exchange) => { void upgrade(req, socket, head, exchange) }
 }
 
 /** Everything that happens to a request on the admin listener, in order. */
-export function adminApp({ service, rules, token, adminUrl, pathBytes, log }: AdminParts): Koa {
-  const app = new Koa()
+export function adminHandler({ service, rules, token, adminUrl, pathBytes, log }: AdminParts): Handle {
+  const answer = koaHandler(answerErrors(), adminGuard(token, adminUrl), answerDecisions(rules, pathBytes), adminRoutes(service))
 
-  app.use(logRequests(log))
-  app.use(answerErrors())
-  app.use(adminGuard(token, adminUrl))
-  app.use(answerDecisions(rules, pathBytes))
-  app.use(adminRoutes(service))
-
-  return app
+  return (req, res, exchange) => {
+    logExchange(log, req, res, exchange)
+    void answer(req, res, exchange)
+  }
 }

@@ -1,46 +1,70 @@
 /** One line per request: who asked what, which rule it met, what came of it. Never a query value, a cookie or a body (security K4). */
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { Middleware } from 'koa'
+import type { Socket } from 'node:net'
 
 import type { GatewayError } from './errors.js'
-import { stateOf, type ExchangeState } from './http/exchange.js'
+import type { ExchangeState } from './http/exchange.js'
 import type { Log } from './log.js'
-
-/** Logs every request of a Koa app. */
-export function logRequests(log: Log): Middleware {
-  return (ctx, next) => {
-    logExchange(log, ctx.req, ctx.res, stateOf(ctx))
-    return next()
-  }
-}
 
 /** Writes the line when the response is done or broken off; server-side failures are written as errors, with their cause. */
 export function logExchange(log: Log, req: IncomingMessage, res: ServerResponse, exchange: ExchangeState): void {
   const startedAt = performance.now()
+  const { remoteAddress } = req.socket // which it forgets when it is closed
   res.once('close', () => {
-    const { request, failure, ruleId, subject } = exchange
-    const level = failure !== undefined && failure.status >= 500 ? 'error' : 'info'
-    if (!log.isLevelEnabled(level)) return
-
-    log[level]({
-      request_id: request?.requestId,
-      method: req.method,
-      host: request?.host ?? req.headers.host,
-      // Of a request that was refused before it was read, and on the admin listener: as it was sent, without the query.
-      path: request?.path ?? req.url?.split('?', 1)[0],
-      client: request?.clientAddress ?? req.socket.remoteAddress,
-      rule_id: ruleId,
-      subject: subject === '' ? undefined : subject,
-      status: statusOf(res, failure),
-      duration_ms: Math.round((performance.now() - startedAt) * 10) / 10,
-      ...failureFields(failure),
-    }, level === 'error' ? 'request failed' : 'request')
+    const ms = performance.now() - startedAt
+    // Whoever waits for the end of the exchange may have more to note, and is told after this event.
+    setImmediate(() => { write(log, req, exchange, { status: statusOf(res, exchange), ms, remoteAddress }, 'request') })
   })
 }
 
+/** Makes the function that writes the line of a WebSocket handshake, once it is known what became of it. */
+export function logUpgrade(log: Log, req: IncomingMessage, exchange: ExchangeState): (status: number) => void {
+  const startedAt = performance.now()
+  const { remoteAddress } = req.socket
+  return status => {
+    write(log, req, exchange, { status, ms: performance.now() - startedAt, remoteAddress }, status === 101 ? 'upgraded' : 'upgrade refused')
+  }
+}
+
+/** The line of what was refused before it was a request. */
+export function logRefused(log: Log, error: GatewayError, requestId: string, socket: Socket): void {
+  log.info({ request_id: requestId, client: socket.remoteAddress, status: error.status, ...failureFields(error) }, 'request refused')
+}
+
+interface Outcome { readonly status: number, readonly ms: number, readonly remoteAddress: string | undefined }
+
+function write(log: Log, req: IncomingMessage, exchange: ExchangeState, { status, ms, remoteAddress }: Outcome, message: string): void {
+  const { request, ruleId, decision, subject, upstream } = exchange
+  const failure = exchange.refusal ?? exchange.failure
+  const level = failure !== undefined && failure.status >= 500 ? 'error' : 'info'
+  if (!log.isLevelEnabled(level)) return
+
+  log[level]({
+    request_id: exchange.requestId,
+    method: req.method,
+    host: request?.host ?? req.headers.host,
+    // Of a request that was refused before it was read, and on the admin listener: as it was sent, without the query.
+    path: request?.path ?? req.url?.split('?', 1)[0],
+    client: request?.clientAddress ?? remoteAddress,
+    rule_id: ruleId,
+    decision,
+    subject: subject === '' ? undefined : subject,
+    status,
+    upstream_status: upstream?.status,
+    duration_ms: inTenths(ms),
+    upstream_ms: upstream === undefined ? undefined : inTenths(upstream.ms),
+    ...failureFields(failure),
+  }, level === 'error' ? 'request failed' : message)
+}
+
 /** 499: the client went away before its answer was complete. An answer that the upstream broke off keeps its status. */
-function statusOf(res: ServerResponse, failure: GatewayError | undefined): number {
+function statusOf(res: ServerResponse, { refusal, failure }: ExchangeState): number {
+  if (refusal !== undefined) return refusal.status
   return res.writableFinished || (failure !== undefined && res.headersSent) ? res.statusCode : 499
+}
+
+function inTenths(ms: number): number {
+  return Math.round(ms * 10) / 10
 }
 
 function failureFields(failure: GatewayError | undefined): object {

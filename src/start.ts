@@ -1,5 +1,6 @@
 /** Puts the gateway together from a loaded configuration and runs it. The one place where everything meets. */
-import { createServer, type Server } from 'node:http'
+import type { Server } from 'node:http'
+import type { Socket } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 
 import type { Services } from './access/pipeline.js'
@@ -10,18 +11,22 @@ import { ConfigError } from './config/config-error.js'
 import type { LoadedConfig } from './config/load.js'
 import type { Config } from './config/schema.js'
 import { sessionSecrets } from './config/secrets.js'
-import { adminApp, publicHandler, upgradeHandler, type PublicParts } from './gateway.js'
+import type { GatewayError } from './errors.js'
+import { adminHandler, publicHandler, upgradeHandler, type Handle, type PublicParts } from './gateway.js'
 import { createAccessRequestReader } from './http/access-request.js'
 import { createTrust } from './http/client-address.js'
 import { csrfCookieName } from './http/csrf.js'
 import { listen, type Listener } from './http/listener.js'
+import { createRequestIds } from './http/request-id.js'
 import { createPublicServer } from './http/server.js'
+import { createUpgradeResponse } from './http/upgrade-request.js'
 import { loadIdentitySchemas, type IdentitySchema } from './identity/identity-schema.js'
 import { createHasher } from './identity/password-hash.js'
 import { createPasswordPolicy } from './identity/password-policy.js'
 import type { Log } from './log.js'
 import { createForwarder } from './proxy/forward.js'
 import { createUpgrader } from './proxy/upgrade.js'
+import { logRefused } from './request-log.js'
 import { deviceCookieName } from './selfservice/known-device.js'
 import { createSelfService, type SelfServiceParts } from './selfservice/selfservice.js'
 import type { SelfService } from './selfservice/service.js'
@@ -85,7 +90,7 @@ export async function startGateway({ config, baseDir, placeOf }: LoadedConfig, l
     const parts: PublicParts = { readRequest: requestReader(config), cors: config.serve.public.cors, selfService, rules: rules.current, forwarder, upgrader, log }
     const ending = new AbortController()
     const adminUrl = config.urls.self.admin.replace(/\/+$/, '')
-    const admin = adminApp({
+    const answerAdmin = adminHandler({
       service: {
         selfService, store, version, accepting: () => !ending.signal.aborted,
         identities: { store, schemas, publicUrl: selfService.urls.public, adminUrl },
@@ -95,8 +100,7 @@ export async function startGateway({ config, baseDir, placeOf }: LoadedConfig, l
       rules: rules.current, token: config.serve.admin.token, adminUrl, pathBytes: config.serve.public.limits.path_bytes, log,
     })
 
-    const answerAdmin = admin.callback()
-    const adminSide = await listen(createServer((req, res) => void answerAdmin(req, res)), config.serve.admin.host, config.serve.admin.port)
+    const adminSide = await listen(adminServer(config, answerAdmin, log), config.serve.admin.host, config.serve.admin.port)
     opened.push(async () => { adminSide.close() })
     const publicSide = await listen(publicServer(config, parts, ending.signal), config.serve.public.host, config.serve.public.port)
     opened.push(async () => { publicSide.close() })
@@ -193,13 +197,31 @@ function requestReader(config: Config): PublicParts['readRequest'] {
 }
 
 function publicServer(config: Config, parts: PublicParts, ending: AbortSignal): Server {
-  const { timeout, limits, trusted_proxies: trustedProxies } = config.serve.public
   return createPublicServer({
-    timeout: { read: durationMs(timeout.read), write: durationMs(timeout.write), idle: durationMs(timeout.idle) },
-    limits: { headerBytes: limits.header_bytes, connections: limits.connections, minBodyRate: limits.min_body_rate },
-    perAddress: { connections: limits.connections_per_address, isTrusted: createTrust(trustedProxies) },
+    ...serverOptions(config, 'public', parts.log),
+    perAddress: { connections: config.serve.public.limits.connections_per_address, isTrusted: createTrust(config.serve.public.trusted_proxies) },
     ending,
     onRequest: publicHandler(parts),
     onUpgrade: upgradeHandler(parts),
   })
+}
+
+/** Who asks for another protocol is answered as if it had not (RFC 9110 7.8). */
+function adminServer(config: Config, onRequest: Handle, log: Log): Server {
+  return createPublicServer({
+    ...serverOptions(config, 'admin', log),
+    onRequest,
+    onUpgrade: (req, socket, _head, exchange) => { onRequest(req, createUpgradeResponse(req, socket), exchange) },
+  })
+}
+
+function serverOptions(config: Config, listener: 'public' | 'admin', log: Log) {
+  const { timeout } = config.serve[listener]
+  const { limits, trusted_proxies: trustedProxies } = config.serve.public
+  return {
+    timeout: { read: durationMs(timeout.read), write: durationMs(timeout.write), idle: durationMs(timeout.idle) },
+    limits: { headerBytes: limits.header_bytes, connections: limits.connections, minBodyRate: limits.min_body_rate },
+    requestIdOf: createRequestIds(trustedProxies),
+    onRefused: (error: GatewayError, requestId: string, socket: Socket) => { logRefused(log, error, requestId, socket) },
+  }
 }

@@ -12,7 +12,7 @@ const table: Readonly<Record<string, readonly string[]>> = {
     'access', 'config', 'http', 'identity', 'log.ts', 'proxy', 'runtime.ts', 'selfservice', 'session', 'start.ts', 'store', 'version.ts', 'workers.ts',
   ],
   'start.ts': [
-    'access', 'config', 'gateway.ts', 'http', 'identity', 'log.ts', 'proxy', 'selfservice', 'session', 'store', 'version.ts',
+    'access', 'config', 'errors.ts', 'gateway.ts', 'http', 'identity', 'log.ts', 'proxy', 'request-log.ts', 'selfservice', 'session', 'store', 'version.ts',
   ],
   'gateway.ts': [
     'access', 'admin', 'config:types', 'errors.ts', 'http', 'log.ts', 'proxy', 'request-log.ts', 'selfservice',

@@ -4,20 +4,33 @@ import type { AccessRequest } from '../http/access-request.js'
 import type { AccessRule, AuthenticationSession, Decision, MatchContext } from './pipeline.js'
 import type { Matched, RuleSet } from './rules.js'
 
+/** What is found out on the way, also of a request that is denied. */
+export interface DecisionTrail {
+  ruleId?: string
+  /** Empty for nobody. */
+  subject?: string
+  decision?: 'granted' | 'denied'
+}
+
 /**
  * Runs the matched rule's pipeline in the order of contract 2.0. Throws a `GatewayError` that carries the rule's own
- * answer; whatever else a handler throws amounts to `internal_error`, so a defect never lets a request pass.
+ * answer; whatever else a handler throws amounts to `internal_error`, so a defect never lets a request pass. `trail` is for the log.
  */
-export async function decide(request: AccessRequest, rules: RuleSet): Promise<Decision> {
+export async function decide(request: AccessRequest, rules: RuleSet, trail: DecisionTrail = {}): Promise<Decision> {
+  trail.decision = 'denied'
   const { rule, captures } = meet(request, rules)
+  trail.ruleId = rule.id
 
   try {
     if (request.encodedSlashes && !rule.encodedSlashes) throw new GatewayError('bad_request', { reason: encodedSlashes })
 
     let session = await authenticate(rule, { ruleId: rule.id, request, get captures() { return captures() } })
+    trail.subject = session.subject
     for (const { authorize } of rule.authorizers) session = await authorize(session)
     for (const { mutate } of rule.mutators) session = await mutate(session)
 
+    trail.subject = session.subject
+    trail.decision = 'granted'
     return { rule, session, stripped: rules.stripped, strippedCookies: rules.strippedCookies }
   } catch (thrown) {
     throw withAnswer(thrown, error => rule.answerError(error, request))

@@ -15,10 +15,9 @@ export function answerDecisions(rules: () => RuleSet, pathBytes: number): Middle
     if (!isDecision(ctx.path)) return next()
 
     const state = stateOf(ctx)
-    state.request = readForwardedRequest(ctx.req, pathBytes)
-    const { rule, session } = await decide(state.request, rules())
-    state.ruleId = rule.id
-    state.subject = session.subject
+    const request = state.request = readForwardedRequest(ctx.req, pathBytes, state.requestId)
+    state.requestId = request.requestId
+    const { session } = await decide(request, rules(), state)
     ctx.status = 200
     ctx.body = ''
     ctx.remove('Content-Type')

@@ -1,5 +1,4 @@
 /** The request as rules see it: the target parsed by hand, once, into the one URL that is matched and forwarded. */
-import { randomUUID } from 'node:crypto'
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 
 import { GatewayError } from '../errors.js'
@@ -31,14 +30,14 @@ export interface AccessRequest {
   readonly clientAddress: string
   /** Who the connection comes from, and whether it is one of `serve.public.trusted_proxies`, whose forwarding fields are kept. */
   readonly peer: { readonly address: string, readonly trusted: boolean }
-  /** From a trusted proxy's `X-Request-Id`, else made here. */
+  /** See `createRequestIds`. */
   readonly requestId: string
   /** For authorizers that must see it; absent where there is none to see: a decision, an upgrade. */
   readonly body?: RequestBody
 }
 
 export interface AccessRequestReaderOptions {
-  /** CIDRs whose `X-Forwarded-*` and `X-Request-Id` are believed. */
+  /** CIDRs whose `X-Forwarded-*` is believed. */
   readonly trustedProxies: readonly string[]
   readonly pathBytes: number
   readonly headerFields: number
@@ -48,10 +47,10 @@ export interface AccessRequestReaderOptions {
  * Makes the one function that reads a request. What it returns is all that anybody may know of the target; it throws
  * `GatewayError` for a target, host or framing that could mean two things (design section 3, security S, U).
  */
-export function createAccessRequestReader(options: AccessRequestReaderOptions): (req: IncomingMessage) => AccessRequest {
+export function createAccessRequestReader(options: AccessRequestReaderOptions): (req: IncomingMessage, requestId: string) => AccessRequest {
   const isTrusted = createTrust(options.trustedProxies)
 
-  return req => {
+  return (req, requestId) => {
     checkFraming(req, options)
     const target = readTarget(req.url ?? '', options.pathBytes)
     const address = plainAddress(req.socket.remoteAddress ?? '')
@@ -71,7 +70,7 @@ export function createAccessRequestReader(options: AccessRequestReaderOptions): 
       rawHeaders: req.rawHeaders,
       clientAddress: peer.trusted ? clientAddress(address, lastOf(req.headers['x-forwarded-for']), isTrusted) : address,
       peer,
-      requestId: requestIdOf(req, peer.trusted),
+      requestId,
     }
   }
 }
@@ -109,11 +108,6 @@ function onlyHost(rawHeaders: readonly string[]): string | undefined {
     host = rawHeaders[at + 1]
   }
   return host
-}
-
-function requestIdOf(req: IncomingMessage, trusted: boolean): string {
-  const given = trusted ? lastOf(req.headers['x-request-id']) : undefined
-  return given !== undefined && /^[\w.-]{1,128}$/.test(given) ? given : randomUUID()
 }
 
 /** Node joins repeated fields; the type allows an array. */

@@ -30,7 +30,7 @@ export function answerError(thrown: unknown, req: IncomingMessage, res: ServerRe
     res.destroy()
     return
   }
-  const requestId = exchange.request?.requestId
+  const { requestId } = exchange
   try {
     writeAnswer(res, error.answer?.() ?? ownAnswer(req, error, requestId))
   } catch (cause) { // what a rule wants to say is no header field; that is nothing to die of
@@ -41,13 +41,13 @@ export function answerError(thrown: unknown, req: IncomingMessage, res: ServerRe
 }
 
 /** A browser gets a page, a script JSON; a refused form gets JSON in any case (contract 1.1). */
-function ownAnswer(req: IncomingMessage, error: GatewayError, requestId: string | undefined): Answer {
+function ownAnswer(req: IncomingMessage, error: GatewayError, requestId: string): Answer {
   const asPage = error.code !== 'csrf_invalid' && asksForPage(req.headers.accept)
   return asPage ? pageAnswer(error, requestId) : plainAnswer(error, requestId)
 }
 
 /** The JSON envelope as an answer, with the error's own header fields. */
-export function plainAnswer(error: GatewayError, requestId?: string): Answer {
+export function plainAnswer(error: GatewayError, requestId: string): Answer {
   return {
     status: error.status,
     headers: { 'content-type': 'application/json; charset=utf-8', ...error.headers },

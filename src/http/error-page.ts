@@ -10,10 +10,9 @@ export function asksForPage(accept: string | undefined): boolean {
 }
 
 /** Status, public sentence, reason and request id, and nothing else (security K6). No script, no style from elsewhere. */
-export function pageAnswer(error: GatewayError, requestId?: string): Answer {
+export function pageAnswer(error: GatewayError, requestId: string): Answer {
   const title = `${error.status} ${STATUS_CODES[error.status] ?? 'Error'}`
   const reason = error.reason === undefined || error.status >= 500 ? '' : `<p>${escape(error.reason)}</p>`
-  const id = requestId === undefined ? '' : `<p><small>Request ${escape(requestId)}</small></p>`
   return {
     status: error.status,
     headers: {
@@ -23,7 +22,8 @@ export function pageAnswer(error: GatewayError, requestId?: string): Answer {
       ...error.headers,
     },
     body: '<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-      + `<title>${title}</title><h1>${title}</h1><p>${escape(error.message)}.</p>${reason}${id}`,
+      + `<title>${title}</title><h1>${title}</h1><p>${escape(error.message)}.</p>${reason}`
+      + `<p><small>Request ${escape(requestId)}</small></p>`,
   }
 }
 

@@ -5,14 +5,27 @@ import type { GatewayError } from '../errors.js'
 import type { AccessRequest } from './access-request.js'
 
 export interface ExchangeState {
+  /** By which it is known in the log, in the bodies of errors and to the upstream. */
+  requestId: string
   /** The request as rules see it; absent when it was refused before that. */
   request?: AccessRequest
   /** What went wrong, for the log; set also when the browser was sent to an error page. */
   failure?: GatewayError
+  /** What the client was told below HTTP, because its body was malformed or did not come; what else went wrong follows from it. */
+  refusal?: GatewayError
   /** The rule that the request met. */
   ruleId?: string
-  /** On whose behalf the request went to the upstream. */
+  /** Who was asking, as far as that was found out before it was denied; empty for nobody. */
   subject?: string
+  /** What access rules said; absent where they were not asked. `denied` covers all that keeps a request from its upstream. */
+  decision?: 'granted' | 'denied'
+  /** How the upstream did; absent when the request never went there. */
+  upstream?: {
+    /** Absent when no answer came. */
+    readonly status?: number
+    /** From handing it the request to the end of the exchange, whichever side ended it. */
+    readonly ms: number
+  }
 }
 
 /** The state of an exchange in a Koa app, typed. */

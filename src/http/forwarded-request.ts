@@ -3,13 +3,13 @@
  * describe it in `X-Forwarded-*`, or repeat it below `/decisions` (contract oathkeeper 5.1). Whoever reaches the admin
  * listener is believed.
  */
-import { randomUUID } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 
 import { GatewayError } from '../errors.js'
 import type { AccessRequest } from './access-request.js'
 import { plainAddress } from './client-address.js'
 import { readHost } from './host.js'
+import { givenRequestId } from './request-id.js'
 import { readTarget } from './target.js'
 
 /** Where the decision API lies. */
@@ -17,9 +17,10 @@ export const decisionsPath = '/decisions'
 
 /**
  * Each part by itself: from its `X-Forwarded-` field (`Method`, `Proto`, `Host`, `Uri`, `For`), else from the request. The
- * target passes through the same reading as a proxied one; throws `bad_request` for what that refuses.
+ * target passes through the same reading as a proxied one; throws `bad_request` for what that refuses. `requestId` is for requests
+ * that come without one.
  */
-export function readForwardedRequest(req: IncomingMessage, pathBytes: number): AccessRequest {
+export function readForwardedRequest(req: IncomingMessage, pathBytes: number, requestId: string): AccessRequest {
   const method = field(req, 'x-forwarded-method') ?? req.method ?? ''
   const scheme = schemeOf(req)
   const host = readHost(field(req, 'x-forwarded-host') ?? req.headers.host ?? '', scheme)
@@ -37,7 +38,7 @@ export function readForwardedRequest(req: IncomingMessage, pathBytes: number): A
     rawHeaders: req.rawHeaders,
     clientAddress: nearestClient(req) ?? address,
     peer: { address, trusted: true },
-    requestId: field(req, 'x-request-id') ?? randomUUID(),
+    requestId: givenRequestId(req) ?? requestId,
   }
 }
 

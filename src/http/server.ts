@@ -1,10 +1,13 @@
 /** The listener for the open internet: Node's server with every limit set, and what it does when a client breaks one. */
+import { randomUUID } from 'node:crypto'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 
+import { GatewayError, type ErrorCode } from '../errors.js'
 import { limitConnectionsPerAddress, type AddressLimit } from './connections-per-address.js'
+import type { ExchangeState } from './exchange.js'
 import { hasBody } from './framing.js'
-import { answerRaw, lingerThenDestroy } from './raw-answer.js'
+import { answerExchange, answerRaw, lingerThenDestroy } from './raw-answer.js'
 import { watchSlowBodies } from './slow-bodies.js'
 import { cutStalled, movedBytes, type Exchange } from './stalled-clients.js'
 import { isWebSocketUpgrade, replayWithoutUpgrade } from './upgrade-request.js'
@@ -22,17 +25,22 @@ export interface PublicServerOptions {
   readonly perAddress?: AddressLimit
   /** Once it is aborted, each answer that has not begun is the last one of its connection, and says so. */
   readonly ending?: AbortSignal
+  /** Never throws. */
+  readonly requestIdOf: (req: IncomingMessage) => string
   /** Every request that is not a WebSocket handshake, `Expect` included; must answer or destroy, and never throw. */
-  readonly onRequest: (req: IncomingMessage, res: ServerResponse) => void
+  readonly onRequest: (req: IncomingMessage, res: ServerResponse, exchange: ExchangeState) => void
   /** Every request that asks for a WebSocket, valid or not; the socket is the callee's, with its error listener in place. */
-  readonly onUpgrade: (req: IncomingMessage, socket: Socket, head: Buffer) => void
+  readonly onUpgrade: (req: IncomingMessage, socket: Socket, head: Buffer, exchange: ExchangeState) => void
+  /** Told of what was refused without ever becoming a request: a head that is malformed, too large or late, and CONNECT. */
+  readonly onRefused: (error: GatewayError, requestId: string, socket: Socket) => void
 }
 
 /** Requests of one connection that may wait for the answer before theirs. */
 const maxPipelined = 100
 
 /** A server that does not listen yet. Header fields are not counted here but by `checkFraming`. */
-export function createPublicServer({ timeout, limits, perAddress, ending, onRequest, onUpgrade }: PublicServerOptions): Server {
+export function createPublicServer(options: PublicServerOptions): Server {
+  const { timeout, limits, perAddress, ending, requestIdOf, onRequest, onUpgrade } = options
   const server = createServer({
     insecureHTTPParser: false,
     maxHeaderSize: limits.headerBytes,
@@ -69,7 +77,8 @@ export function createPublicServer({ timeout, limits, perAddress, ending, onRequ
     if (ending?.aborted) res.shouldKeepAlive = false
     const before = exchanges.get(socket)
     const isWaiting = before !== undefined && !before.res.closed
-    const exchange = { req, res, waiting: isWaiting ? before.waiting + 1 : 0, idleMs: 0, taken: 0 }
+    const state: ExchangeState = { requestId: requestIdOf(req) }
+    const exchange = { req, res, state, waiting: isWaiting ? before.waiting + 1 : 0, idleMs: 0, taken: 0 }
     exchanges.set(socket, exchange)
 
     if (!isWaiting) start(exchange)
@@ -77,15 +86,15 @@ export function createPublicServer({ timeout, limits, perAddress, ending, onRequ
     else before.res.once('close', () => socket.writable && start(exchange))
   }
 
-  function start({ req, res }: Exchange): void {
+  function start({ req, res, state }: Exchange): void {
     if (hasBody(req)) {
-      slowBodies.watch(req, res)
+      slowBodies.watch(req, res, state)
       res.once('finish', () => {
         slowBodies.forget(req)
         drain(req, timeout.read)
       })
     }
-    onRequest(req, res)
+    onRequest(req, res, state)
   }
 
   server.on('request', begin)
@@ -105,19 +114,25 @@ export function createPublicServer({ timeout, limits, perAddress, ending, onRequ
     }
     exchanges.delete(socket)
     socket.setTimeout(0)
-    onUpgrade(req, socket, head)
+    onUpgrade(req, socket, head, { requestId: requestIdOf(req) })
   })
   server.on('connect', (_req: IncomingMessage, socket: Socket) => {
     socket.on('error', () => socket.destroy())
-    answerRaw(socket, 405, 'The method is not allowed for the requested resource')
+    refuseHead(socket, new GatewayError('method_not_allowed'))
   })
 
-  server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => refuse(error, socket, exchanges.get(socket)))
+  server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => refuse(error, socket, exchanges.get(socket), refuseHead))
   server.on('timeout', (socket: Socket) => {
     // When this process was too busy to read for that long, what the client sent meanwhile is read before the next turn.
     const moved = movedBytes(socket)
-    setImmediate(() => movedBytes(socket) === moved && cutStalled(socket, exchanges.get(socket), timeout))
+    setImmediate(() => movedBytes(socket) === moved && cutStalled(socket, exchanges.get(socket), timeout, error => { refuseHead(socket, error) }))
   })
+
+  function refuseHead(socket: Socket, error: GatewayError): void {
+    const requestId = randomUUID()
+    answerRaw(socket, error, requestId)
+    options.onRefused(error, requestId, socket)
+  }
   return server
 }
 
@@ -130,26 +145,28 @@ function drain(req: IncomingMessage, readMs: number): void {
 }
 
 /** The parser gave up on a socket, or no request head came in time. Its first error is answered, if an answer can be told apart. */
-function refuse(error: NodeJS.ErrnoException, socket: Socket, exchange: Exchange | undefined): void {
+function refuse(
+  error: NodeJS.ErrnoException, socket: Socket, exchange: Exchange | undefined, refuseHead: (socket: Socket, error: GatewayError) => void,
+): void {
   if (error.code === 'ECONNRESET' || socket.destroyed) {
     socket.destroy()
     return
   }
   if (socket.writableEnded) return // refused already; this is what the client still sends
 
-  const [status, message] = refusals[error.code ?? ''] ?? [400, 'The request was malformed or contained invalid parameters']
+  const refusal = new GatewayError(refusals[error.code ?? ''] ?? 'bad_request', { detail: error.code })
   if (exchange === undefined) {
-    answerRaw(socket, status, message)
+    refuseHead(socket, refusal)
     return
   }
-  const { req, res } = exchange
+  const { req, res, state } = exchange
   if (req.complete) { // it is a later request on the same connection that is malformed
-    if (res.closed) answerRaw(socket, status, message)
-    else res.once('close', () => socket.writableEnded || answerRaw(socket, status, message))
+    if (res.closed) refuseHead(socket, refusal)
+    else res.once('close', () => socket.writableEnded || refuseHead(socket, refusal))
     return
   }
   if (!res.headersSent) {
-    answerRaw(socket, status, message)
+    answerExchange(socket, refusal, state)
     req.destroy(error)
     return
   }
@@ -161,8 +178,8 @@ function refuse(error: NodeJS.ErrnoException, socket: Socket, exchange: Exchange
   lingerThenDestroy(socket)
 }
 
-const refusals: Readonly<Record<string, readonly [status: number, message: string]>> = {
-  HPE_HEADER_OVERFLOW: [431, 'The request has too many or too large header fields'],
-  HPE_CHUNK_EXTENSIONS_OVERFLOW: [413, 'The request body is larger than allowed'],
-  ERR_HTTP_REQUEST_TIMEOUT: [408, 'The request did not arrive in time'],
+const refusals: Readonly<Record<string, ErrorCode>> = {
+  HPE_HEADER_OVERFLOW: 'headers_too_large',
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: 'payload_too_large',
+  ERR_HTTP_REQUEST_TIMEOUT: 'request_timeout',
 }

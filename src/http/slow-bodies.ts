@@ -1,7 +1,9 @@
 /** Bodies that come a byte at a time: cut, since each may hold an upstream connection for as long as it lasts (security D2). */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 
-import { answerRaw } from './raw-answer.js'
+import { GatewayError } from '../errors.js'
+import type { ExchangeState } from './exchange.js'
+import { answerExchange } from './raw-answer.js'
 
 export interface SlowBodyLimit {
   /** Bytes that a body has to bring for each second that it is waited for; 0: any number will do. */
@@ -12,13 +14,14 @@ export interface SlowBodyLimit {
 
 export interface SlowBodies {
   /** To be called with each request that has a body, before anybody reads it. */
-  watch(req: IncomingMessage, res: ServerResponse): void
+  watch(req: IncomingMessage, res: ServerResponse, exchange: ExchangeState): void
   /** To be called when the answer has gone out. */
   forget(req: IncomingMessage): void
 }
 
 interface WatchedBody {
   readonly res: ServerResponse
+  readonly exchange: ExchangeState
   /** How much longer it may bring nothing. */
   allowanceMs: number
   bytesRead: number
@@ -42,7 +45,7 @@ export function watchSlowBodies({ bytesPerSecond, graceMs }: SlowBodyLimit): Slo
       if (req.complete || req.destroyed) bodies.delete(req)
       else if (isBehind(req, body)) {
         bodies.delete(req)
-        cutBody(req, body.res)
+        cutBody(req, body.res, body.exchange)
       }
     }
     if (bodies.size > 0) return
@@ -62,8 +65,8 @@ export function watchSlowBodies({ bytesPerSecond, graceMs }: SlowBodyLimit): Slo
   }
 
   return {
-    watch(req, res) {
-      bodies.set(req, { res, allowanceMs: graceMs, bytesRead: req.socket.bytesRead, wasAwaited: false })
+    watch(req, res, exchange) {
+      bodies.set(req, { res, exchange, allowanceMs: graceMs, bytesRead: req.socket.bytesRead, wasAwaited: false })
       timer ??= setInterval(check, intervalMs).unref()
     },
     forget(req) {
@@ -79,7 +82,7 @@ export function isBodyAwaited(req: IncomingMessage): boolean {
 }
 
 /** Ends a request whose body does not come, with 408 where an answer can still be told from the upstream's. */
-export function cutBody(req: IncomingMessage, res: ServerResponse): void {
-  if (!res.headersSent) answerRaw(req.socket, 408, 'The request did not arrive in time')
+export function cutBody(req: IncomingMessage, res: ServerResponse, exchange: ExchangeState): void {
+  if (!res.headersSent) answerExchange(req.socket, new GatewayError('request_timeout'), exchange)
   req.destroy()
 }

@@ -2,13 +2,15 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 
-import { answerRaw } from './raw-answer.js'
+import { GatewayError } from '../errors.js'
+import type { ExchangeState } from './exchange.js'
 import { cutBody, isBodyAwaited } from './slow-bodies.js'
 
 /** The last request of a connection and its answer. */
 export interface Exchange {
   readonly req: IncomingMessage
   readonly res: ServerResponse
+  readonly state: ExchangeState
   /** How many requests of the connection were not answered when it came. */
   readonly waiting: number
   /** How long the client has taken no byte of the answer that waits for it, and how many it had taken by then. */
@@ -19,11 +21,13 @@ export interface Exchange {
 /**
  * To be called when nothing has moved on a socket for its timeout. Cuts it between requests, when a body is being read and does
  * not come for `read` milliseconds, and when the client takes nothing of a waiting answer for `write`. A client that waits for
- * the upstream, an event stream and an upload that the upstream holds up are left alone.
+ * the upstream, an event stream and an upload that the upstream holds up are left alone. `refuseHead` answers what is no request yet.
  */
-export function cutStalled(socket: Socket, exchange: Exchange | undefined, timeout: { readonly read: number, readonly write: number }): void {
+export function cutStalled(
+  socket: Socket, exchange: Exchange | undefined, timeout: { readonly read: number, readonly write: number }, refuseHead: (error: GatewayError) => void,
+): void {
   if (exchange === undefined) {
-    if (socket.bytesRead > 0) answerRaw(socket, 408, 'The request did not arrive in time')
+    if (socket.bytesRead > 0) refuseHead(new GatewayError('request_timeout'))
     else socket.destroy()
     return
   }
@@ -37,7 +41,7 @@ export function cutStalled(socket: Socket, exchange: Exchange | undefined, timeo
     return
   }
   if (isBodyAwaited(exchange.req)) { // nobody is to blame but the client
-    cutBody(exchange.req, exchange.res)
+    cutBody(exchange.req, exchange.res, exchange.state)
     return
   }
   socket.setTimeout(socket.timeout ?? timeout.read)

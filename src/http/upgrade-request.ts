@@ -36,6 +36,7 @@ export function createUpgradeResponse(req: IncomingMessage, socket: Socket): Ser
     res.detachSocket(socket)
     socket.end()
     lingerThenDestroy(socket)
+    res.emit('close') // as a server does it for responses of its own
   })
   return res
 }

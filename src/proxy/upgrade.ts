@@ -27,10 +27,10 @@ export interface UpgraderOptions {
 
 export interface Upgrader {
   /**
-   * Settles when the client has a tunnel, or the upstream's own answer. Rejects with a `GatewayError` only while nothing has been
+   * Settles when the client has a tunnel, or the upstream's own answer, to the status of that: 101 for a tunnel. Rejects with a `GatewayError` only while nothing has been
    * answered: `bad_request`, `upgrade_required`, `forbidden`, `not_found`, `upstream_unreachable`, `upstream_timeout`, `upstream_invalid`.
    */
-  upgrade(req: IncomingMessage, socket: Socket, head: Buffer, request: AccessRequest, decision: Decision): Promise<void>
+  upgrade(req: IncomingMessage, socket: Socket, head: Buffer, request: AccessRequest, decision: Decision): Promise<number>
   /** Ends all tunnels; upgrades that still come are refused. */
   close(): void
 }
@@ -57,7 +57,7 @@ export function createUpgrader(options: UpgraderOptions): Upgrader {
 
       if (answer.socket === undefined) {
         relay(req, socket, answer.res, answerFields)
-        return
+        return status
       }
       if (closed || !isAccepted(answer.res, String(req.headers['sec-websocket-key']))) {
         answer.socket.destroy()
@@ -67,6 +67,7 @@ export function createUpgrader(options: UpgraderOptions): Upgrader {
       if (answer.head.length > 0) socket.write(answer.head)
       if (head.length > 0) answer.socket.write(head)
       tunnels.open(socket, answer.socket, decision.session)
+      return status
     },
     close() {
       closed = true

@@ -6,6 +6,7 @@ import type { AccessRule, Decision, Upstream } from '../../src/access/pipeline.j
 import { GatewayError, toGatewayError } from '../../src/errors.js'
 import { createAccessRequestReader, type AccessRequest } from '../../src/http/access-request.js'
 import { createTrust } from '../../src/http/client-address.js'
+import { createRequestIds } from '../../src/http/request-id.js'
 import { createPublicServer } from '../../src/http/server.js'
 import { createUpgradeResponse } from '../../src/http/upgrade-request.js'
 import { createForwarder, type Forwarder, type ForwardOutcome } from '../../src/proxy/forward.js'
@@ -70,13 +71,15 @@ export async function start(options: ProxyOptions = {}): Promise<Proxy> {
     timeout: { read: options.read ?? 5000, write: options.write ?? 5000, idle: 5000 },
     limits: { headerBytes: 16_384, connections: options.clients ?? 1000, minBodyRate: options.minBodyRate ?? 0 },
     perAddress: { connections: options.clientsPerAddress ?? 0, isTrusted: createTrust(options.trustedProxies ?? []) },
-    onRequest: (req, res) => void handle(req, res),
-    onUpgrade: (req, socket, head) => void handleUpgrade(req, socket, head),
+    requestIdOf: createRequestIds(options.trustedProxies ?? []),
+    onRequest: (req, res, { requestId }) => void handle(req, res, requestId),
+    onUpgrade: (req, socket, head, { requestId }) => void handleUpgrade(req, socket, head, requestId),
+    onRefused: () => undefined,
   })
 
-  async function handle(req: IncomingMessage, res: ServerResponse): Promise<void> {
+  async function handle(req: IncomingMessage, res: ServerResponse, requestId: string): Promise<void> {
     try {
-      const request = read(req)
+      const request = read(req, requestId)
       for (const [name, value] of Object.entries(options.responseFields ?? {})) res.setHeader(name, value)
       outcomes.push(await forwarder.forward(req, res, request, decideFixed(request, upstream)))
     } catch (thrown) {
@@ -84,9 +87,9 @@ export async function start(options: ProxyOptions = {}): Promise<Proxy> {
     }
   }
 
-  async function handleUpgrade(req: IncomingMessage, socket: Socket, head: Buffer): Promise<void> {
+  async function handleUpgrade(req: IncomingMessage, socket: Socket, head: Buffer, requestId: string): Promise<void> {
     try {
-      const request = read(req)
+      const request = read(req, requestId)
       await upgrader.upgrade(req, socket, head, request, decideFixed(request, upstream))
     } catch (thrown) {
       if (!socket.destroyed) answer(createUpgradeResponse(req, socket), thrown)
