@@ -2,6 +2,9 @@
 import { GatewayError } from '../errors.js'
 import type { OriginList } from './origins.js'
 
+/** Characters of a host that are repeated in an error, which is kept for a while: as many as a name in the DNS may have. */
+const quotedLength = 253
+
 /**
  * Accepts a `return_to`: a path on whatever host the redirect job names, or an absolute URL on an allowed origin.
  * Throws `bad_request` otherwise. What it answers is still relative if it was; `resolveReturnTo` makes the `Location`.
@@ -15,7 +18,7 @@ export function checkReturnTo(wish: string, allowed: OriginList): string {
   if (url === undefined || url.username !== '' || url.password !== '') throw malformed()
   if (!allowed(url.origin)) {
     throw new GatewayError('bad_request', {
-      reason: `Requested return_to domain "${url.host}" is not a whitelisted return domain`,
+      reason: `Requested return_to domain "${url.host.slice(0, quotedLength)}" is not a whitelisted return domain`,
     })
   }
   return url.href

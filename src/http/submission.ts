@@ -35,7 +35,7 @@ export function readBody(): Middleware {
     }
     const charset = charsetOf(ctx.get('content-type'))
     if (charset !== undefined && charset !== 'utf-8') {
-      throw new GatewayError('unsupported_media_type', { reason: `Text is accepted in UTF-8, not in ${charset}.` })
+      throw new GatewayError('unsupported_media_type', { reason: `Text is accepted in UTF-8, not in ${charset.slice(0, 40)}.` })
     }
     // The parser counts with 32 bits.
     if (Number(ctx.get('content-length')) > bodyLimit) throw tooLarge()
@@ -56,7 +56,7 @@ export function readSubmission(ctx: Context): Submission {
     return { kind: 'unreadable', problem: { code: 'body_empty' } }
   }
   if (text === undefined) {
-    return { kind: 'unreadable', problem: { code: 'body_content_type', params: { contentType } } }
+    return { kind: 'unreadable', problem: { code: 'body_content_type', params: { contentType: contentType.slice(0, 200) } } }
   }
   if (text.trim() === '') return { kind: 'unreadable', problem: { code: 'body_empty' } }
 
@@ -69,7 +69,7 @@ export function readSubmission(ctx: Context): Submission {
     throw new GatewayError('bad_request', { reason: 'The JSON body must be an object.' })
   }
   if (mediaType === 'application/x-www-form-urlencoded') return decodeForm(text)
-  return { kind: 'unreadable', problem: { code: 'body_content_type', params: { contentType } } }
+  return { kind: 'unreadable', problem: { code: 'body_content_type', params: { contentType: contentType.slice(0, 200) } } }
 }
 
 /** The first value of a field that no trait can have, such as `csrf_token`; `undefined` when it is absent or not a text. */

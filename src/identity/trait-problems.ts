@@ -46,9 +46,9 @@ const codes: { readonly [keyword: string]: readonly [code: string, params: (erro
   maxItems: ['max_items', ({ params }) => ({ max: params['limit'] as number })],
   minProperties: ['min_properties', ({ params }) => ({ min: params['limit'] as number })],
   maxProperties: ['max_properties', ({ params }) => ({ max: params['limit'] as number })],
-  additionalProperties: ['additional_property', ({ params }) => ({ property: params['additionalProperty'] as string })],
-  unevaluatedProperties: ['additional_property', ({ params }) => ({ property: params['unevaluatedProperty'] as string })],
-  propertyNames: ['property_name', ({ params }) => ({ property: params['propertyName'] as string })],
+  additionalProperties: ['additional_property', ({ params }) => ({ property: quoted(params['additionalProperty']) })],
+  unevaluatedProperties: ['additional_property', ({ params }) => ({ property: quoted(params['unevaluatedProperty']) })],
+  propertyNames: ['property_name', ({ params }) => ({ property: quoted(params['propertyName']) })],
   additionalItems: ['additional_items', () => ({})],
   unevaluatedItems: ['additional_items', () => ({})],
   items: ['additional_items', () => ({})],
@@ -59,6 +59,11 @@ const codes: { readonly [keyword: string]: readonly [code: string, params: (erro
   oneOf: ['one_of', () => ({})],
   not: ['not', () => ({})],
   'false schema': ['not_allowed', () => ({})],
+}
+
+/** A name that a stranger made up, as far as anybody wants to read it. */
+function quoted(name: unknown): string {
+  return String(name).slice(0, 100)
 }
 
 /** ajv gives the later one first, or second, depending on what is in the list. */

@@ -45,6 +45,7 @@ const sentences: { readonly [code: string]: Sentence } = {
   internal: () => 'Internal Error',
 
   unknown_trait: p => `Additional property ${p('property')} is not allowed`,
+  traits_too_long: p => `What you entered must not be longer than ${p('max')} bytes altogether`,
   given_twice: p => `${p('property')} must be given only once`,
   identifier_characters: p => `${p('property')} contains characters that can not be seen`,
   identifier_too_long: p => `${p('property')} must not be longer than ${p('max')} bytes`,

@@ -3,7 +3,7 @@ import { GatewayError } from '../errors.js'
 import { redirectTo, type Reply } from '../http/reply.js'
 import { submittedText, type Submission } from '../http/submission.js'
 import type { IdentitySchema } from '../identity/identity-schema.js'
-import type { Flow, JsonObject } from '../store/records.js'
+import type { Flow, JsonObject, Problem } from '../store/records.js'
 import { refuse, takeUp } from './flow.js'
 import { register } from './oidc-callback.js'
 import type { SelfService } from './service.js'
@@ -35,15 +35,26 @@ export async function startOidc(flowId: string, visit: Visit, submission: Submis
   return depart(flow, provider, traits, oidc, visit, service)
 }
 
+/** Bytes of what was typed that are kept while somebody is away at a provider, as JSON (security D11). */
+const typedBytes = 4096
+
 const nothingTyped = { traits: {}, problems: [] }
 
 async function depart(flow: Flow, provider: string, traits: JsonObject, oidc: OidcStrategy, visit: Visit, service: SelfService): Promise<Reply> {
+  const unwelcome = problemsOnDeparture(traits, service.schemas.get('default') as IdentitySchema)
+  if (unwelcome.length > 0) return refuse(flow, 'oidc', unwelcome, {}, visit, service)
   // A departure takes as much room in the store as a flow.
   await service.limits.beginFlow(visit.request.clientAddress)
   const outcome = await oidc.depart(provider, flow.id, visit.csrfCookie as string, traits)
   if ('problems' in outcome) return refuse(flow, 'oidc', outcome.problems, outcome.values, visit, service)
   await service.store.saveAttempt(outcome.attempt)
   return redirectTo(outcome.redirect)
+}
+
+/** What no provider can mend. All else is held against the schema once the provider has said what it knows. */
+function problemsOnDeparture(traits: JsonObject, schema: IdentitySchema): Problem[] {
+  if (Buffer.byteLength(JSON.stringify(traits)) > typedBytes) return [{ code: 'traits_too_long', params: { max: typedBytes } }]
+  return schema.validate(traits).filter(({ code }) => code === 'additional_property')
 }
 
 function requireUuid(id: string): string {

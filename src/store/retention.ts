@@ -3,5 +3,5 @@
 /** How long a flow is still found after it expired, in milliseconds, so that its browser can be sent to a fresh one. */
 export const flowRetentionMs = 3_600_000
 
-/** How long a stored error is found, in milliseconds. */
-export const errorRetentionMs = 86_400_000
+/** How long a stored error is found, in milliseconds: its page fetches it at once, and anybody can make errors (security D11). */
+export const errorRetentionMs = 3_600_000

@@ -98,6 +98,11 @@ t.test('RT4 a host that is not whitelisted is named', async t => {
   t.equal(page.json().error.reason, 'Requested return_to domain "not-allowed" is not a whitelisted return domain')
 })
 
+t.test('D11 as far as a name can be long: what is repeated is kept with the error', async t => {
+  const page = await newVisitor().fetch(`${gateway.publicUrl}/auth/browser/registration?return_to=https://${'a'.repeat(2000)}/foo`)
+  t.equal(page.json().error.reason, `Requested return_to domain "${'a'.repeat(253)}" is not a whitelisted return domain`)
+})
+
 t.test('R7 of two wishes the first counts, an encoded one as it reads, and bytes that are no text are refused', async t => {
   t.equal(await destination('login', '?return_to=/first&return_to=https://evil.test'), 'https://app.test/first')
   await isRefused(t, 'login', 'return_to=https://evil.test&return_to=/second', 'the first one is bad')

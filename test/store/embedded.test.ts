@@ -54,7 +54,7 @@ t.test('what has expired is removed, and what was given a later end is not', asy
   for (const session of [short, long]) await store.createSession(session)
   for (const flow of [lapsed, renewed]) await store.saveFlow(flow)
   await store.saveFlow({ ...renewed, expiresAt: renewed.expiresAt + 1_000_000 })
-  await store.saveError({ id: 'error', errors: [], createdAt: clock.ms })
+  await store.saveError({ id: 'error', errors: [], createdAt: renewed.expiresAt + flowRetentionMs - 1 }) // outlives the flows
 
   const kept = () => ({
     sessions: [...database.tables.sessions.getKeys()],

@@ -74,7 +74,7 @@ export function flowContract(contract: Contract): void {
     t.equal(await store.takeAttempt(newHash()), undefined)
   })
 
-  contract('an error is found for a day', async (t, store, place) => {
+  contract('D11 an error is found for an hour', async (t, store, place) => {
     const errors = [{ code: 404, status: 'Not Found', message: 'm' }]
     const error: StoredError = { id: randomUUID(), errors, csrfBinding: newHash(), createdAt: Date.now() }
     await store.saveError(error)
