@@ -18,9 +18,10 @@ import { hasBody } from './http/framing.js'
 import { createRequestBody } from './http/request-body.js'
 import { createUpgradeResponse } from './http/upgrade-request.js'
 import type { Log } from './log.js'
+import type { RequestMetrics } from './metrics/requests.js'
 import type { Forwarder, ForwardOutcome } from './proxy/forward.js'
 import type { Upgrader } from './proxy/upgrade.js'
-import { logExchange, logUpgrade } from './request-log.js'
+import { logExchange, logUpgrade, type OnEnd } from './request-log.js'
 import { createSelfServiceScope, selfServiceRoutes } from './selfservice/routes.js'
 import type { SelfService } from './selfservice/service.js'
 
@@ -39,6 +40,7 @@ export interface PublicParts {
   readonly rules: () => RuleSet
   readonly forwarder: Forwarder
   readonly upgrader: Upgrader
+  readonly metrics: RequestMetrics
   readonly log: Log
 }
 
@@ -51,6 +53,7 @@ export interface AdminParts {
   readonly adminUrl: string
   /** `serve.public.limits.path_bytes`, for the paths that decisions are asked about. */
   readonly pathBytes: number
+  readonly metrics: RequestMetrics
   readonly log: Log
 }
 
@@ -58,17 +61,21 @@ export interface AdminParts {
  * Everything that happens to a request on the public listener, in order. What is not ours never meets Koa: that would be a
  * fifth of the time that a proxied request takes (bench/README.md).
  */
-export function publicHandler({ readRequest, cors, selfService, rules, forwarder, log }: PublicParts): Handle {
+export function publicHandler({ readRequest, cors, selfService, rules, forwarder, metrics, log }: PublicParts): Handle {
   const answersPreflight = createCors(cors)
   const isOurs = createSelfServiceScope(selfService)
   const answerOurs = selfServiceHandler(selfService)
+  const onEnd: OnEnd = (exchange, status, ms) => { metrics.ended('proxy', exchange, status, ms) }
 
   async function answer(req: IncomingMessage, res: ServerResponse, exchange: ExchangeState): Promise<void> {
     const read = readRequest(req, exchange.requestId)
     const request = hasBody(req) ? { ...read, body: createRequestBody(req, res) } : read
     exchange.request = request
     if (answersPreflight(req, res)) return
-    if (isOurs(request)) return answerOurs(req, res, exchange)
+    if (isOurs(request)) {
+      exchange.selfService = true
+      return answerOurs(req, res, exchange)
+    }
 
     const decision = await decide(request, rules(), exchange)
     const { error } = await timed(forwarder.forward(req, res, request, decision), res, exchange)
@@ -76,7 +83,7 @@ export function publicHandler({ readRequest, cors, selfService, rules, forwarder
   }
 
   return (req, res, exchange) => {
-    logExchange(log, req, res, exchange)
+    logExchange(log, req, res, exchange, onEnd)
     answer(req, res, exchange).catch((thrown: unknown) => answerError(thrown, req, res, exchange))
   }
 }
@@ -118,9 +125,11 @@ function koaHandler(...middleware: readonly Middleware[]): (...exchange: Paramet
 }
 
 /** The same for a WebSocket handshake: read, decide, tunnel. */
-export function upgradeHandler({ readRequest, rules, upgrader, log }: PublicParts): HandleUpgrade {
+export function upgradeHandler({ readRequest, rules, upgrader, metrics, log }: PublicParts): HandleUpgrade {
+  const onEnd: OnEnd = (exchange, status, ms) => { metrics.ended('upgrade', exchange, status, ms) }
+
   async function upgrade(...[req, socket, head, exchange]: Parameters<HandleUpgrade>): Promise<void> {
-    const logWith = logUpgrade(log, req, exchange)
+    const logWith = logUpgrade(log, req, exchange, onEnd)
     try {
       const request = exchange.request = readRequest(req, exchange.requestId)
       const decision = await decide(request, rules(), exchange)
@@ -131,7 +140,7 @@ export function upgradeHandler({ readRequest, rules, upgrader, log }: PublicPart
     } catch (thrown) {
       const error = exchange.failure = toGatewayError(thrown)
       const { status, headers, body } = error.answer?.() ?? plainAnswer(error, exchange.requestId)
-      logWith(status)
+      logWith(socket.destroyed ? undefined : status)
       if (socket.destroyed) return
       createUpgradeResponse(req, socket).writeHead(status, { ...headers, 'content-length': Buffer.byteLength(body) }).end(body)
     }
@@ -140,8 +149,8 @@ export function upgradeHandler({ readRequest, rules, upgrader, log }: PublicPart
 }
 
 /** Everything that happens to a request on the admin listener, in order. */
-export function adminHandler({ service, rules, token, adminUrl, pathBytes, log }: AdminParts): Handle {
-  const answer = koaHandler(answerErrors(), adminGuard(token, adminUrl), answerDecisions(rules, pathBytes), adminRoutes(service))
+export function adminHandler({ service, rules, token, adminUrl, pathBytes, metrics, log }: AdminParts): Handle {
+  const answer = koaHandler(answerErrors(), adminGuard(token, adminUrl), answerDecisions(rules, pathBytes, metrics.decided), adminRoutes(service))
 
   return (req, res, exchange) => {
     logExchange(log, req, res, exchange)

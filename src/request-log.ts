@@ -6,23 +6,35 @@ import type { GatewayError } from './errors.js'
 import type { ExchangeState } from './http/exchange.js'
 import type { Log } from './log.js'
 
-/** Writes the line when the response is done or broken off; server-side failures are written as errors, with their cause. */
-export function logExchange(log: Log, req: IncomingMessage, res: ServerResponse, exchange: ExchangeState): void {
+/** Learns what became of a request. `status` is absent when the client went away before its answer was whole. */
+export type OnEnd = (exchange: ExchangeState, status: number | undefined, ms: number) => void
+
+/**
+ * Writes the line when the response is done or broken off; server-side failures are written as errors, with their cause. `onEnd`
+ * learns of it too, whether or not lines are written.
+ */
+export function logExchange(log: Log, req: IncomingMessage, res: ServerResponse, exchange: ExchangeState, onEnd?: OnEnd): void {
   const startedAt = performance.now()
   const { remoteAddress } = req.socket // which it forgets when it is closed
   res.once('close', () => {
     const ms = performance.now() - startedAt
     // Whoever waits for the end of the exchange may have more to note, and is told after this event.
-    setImmediate(() => { write(log, req, exchange, { status: statusOf(res, exchange), ms, remoteAddress }, 'request') })
+    setImmediate(() => {
+      const status = statusOf(res, exchange)
+      onEnd?.(exchange, status, ms)
+      write(log, req, exchange, { status: status ?? 499, ms, remoteAddress }, 'request')
+    })
   })
 }
 
-/** Makes the function that writes the line of a WebSocket handshake, once it is known what became of it. */
-export function logUpgrade(log: Log, req: IncomingMessage, exchange: ExchangeState): (status: number) => void {
+/** Makes the function that writes the line of a WebSocket handshake, once it is known what became of it, and tells `onEnd`. */
+export function logUpgrade(log: Log, req: IncomingMessage, exchange: ExchangeState, onEnd: OnEnd): (status: number | undefined) => void {
   const startedAt = performance.now()
   const { remoteAddress } = req.socket
   return status => {
-    write(log, req, exchange, { status, ms: performance.now() - startedAt, remoteAddress }, status === 101 ? 'upgraded' : 'upgrade refused')
+    const ms = performance.now() - startedAt
+    onEnd(exchange, status, ms)
+    write(log, req, exchange, { status: status ?? 499, ms, remoteAddress }, status === 101 ? 'upgraded' : 'upgrade refused')
   }
 }
 
@@ -57,10 +69,10 @@ function write(log: Log, req: IncomingMessage, exchange: ExchangeState, { status
   }, level === 'error' ? 'request failed' : message)
 }
 
-/** 499: the client went away before its answer was complete. An answer that the upstream broke off keeps its status. */
-function statusOf(res: ServerResponse, { refusal, failure }: ExchangeState): number {
+/** Absent, written as 499: the client went away before its answer was complete. An answer that the upstream broke off keeps its status. */
+function statusOf(res: ServerResponse, { refusal, failure }: ExchangeState): number | undefined {
   if (refusal !== undefined) return refusal.status
-  return res.writableFinished || (failure !== undefined && res.headersSent) ? res.statusCode : 499
+  return res.writableFinished || (failure !== undefined && res.headersSent) ? res.statusCode : undefined
 }
 
 function inTenths(ms: number): number {

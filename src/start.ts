@@ -24,6 +24,7 @@ import { loadIdentitySchemas, type IdentitySchema } from './identity/identity-sc
 import { createHasher } from './identity/password-hash.js'
 import { createPasswordPolicy } from './identity/password-policy.js'
 import type { Log } from './log.js'
+import { createMetrics, type Metrics } from './metrics/metrics.js'
 import { createForwarder } from './proxy/forward.js'
 import { createUpgrader } from './proxy/upgrade.js'
 import { logRefused } from './request-log.js'
@@ -31,10 +32,11 @@ import { deviceCookieName } from './selfservice/known-device.js'
 import { createSelfService, type SelfServiceParts } from './selfservice/selfservice.js'
 import type { SelfService } from './selfservice/service.js'
 import { readProviders, unknownTraits } from './selfservice/strategies/oidc/settings.js'
-import { withSessionCache } from './session/cached-store.js'
+import { withSessionCache, type SessionLookUp } from './session/cached-store.js'
 import { sessionDocument } from './session/document.js'
 import { createSessions, type Sessions } from './session/sessions.js'
 import { parseDsn } from './store/dsn.js'
+import { observedStore } from './store/observed-store.js'
 import { openStore } from './store/open.js'
 import type { Store } from './store/store.js'
 import { version } from './version.js'
@@ -69,40 +71,51 @@ export async function startGateway({ config, baseDir, placeOf }: LoadedConfig, l
       durability: config.store.durability, warn: message => { log.warn(message) },
     })
     opened.push(() => kept.close())
-    const store = cached(kept, config.session.cache_entries)
+    const metrics = createMetrics({ rules: () => rules.current(), maxRules: config.metrics.max_rules })
+    const store = cached(observedStore(kept, metrics.store.ended), config.session.cache_entries, metrics.store.sessionLookedUp)
     const sessions = createSessions(store, {
       secrets, lifespanMs: durationMs(config.session.lifespan), idleLifespanMs: durationMs(config.session.idle_lifespan),
-      maxPerIdentity: config.session.max_per_identity,
+      maxPerIdentity: config.session.max_per_identity, observer: metrics.events.sessions,
     })
     const remote = createRemoteAccess(baseDir)
     opened.push(() => remote.close())
     const signedWith = config.mutators.id_token?.config?.['jwks_url']
     if (typeof signedWith === 'string') remote.keySets.publish(signedWith)
-    const rules = await watchRules(config, baseDir, ruleServices(config, sessions, remote), log)
+    const rules = await watchRules(config, baseDir, ruleServices(config, sessions, remote), log, metrics.events.rulesReloaded)
     opened.push(async () => { rules.close() })
 
-    const selfService = assembleSelfService(config, { store, sessions, schemas, secrets, providers }, log)
+    const hasher = createHasher(hasherOptions(config), metrics.events.hashRefused)
+    const selfService = assembleSelfService(config, { store, sessions, schemas, secrets, providers, hasher }, metrics.events, log)
     const forwarder = createForwarder(forwarderOptions(config))
     opened.push(() => forwarder.close())
     const upgrader = createUpgrader(upgraderOptions(config))
     opened.push(async () => { upgrader.close() })
 
-    const parts: PublicParts = { readRequest: requestReader(config), cors: config.serve.public.cors, selfService, rules: rules.current, forwarder, upgrader, log }
+    const parts: PublicParts = {
+      readRequest: requestReader(config), cors: config.serve.public.cors, selfService, rules: rules.current, forwarder, upgrader,
+      metrics: metrics.requests, log,
+    }
     const ending = new AbortController()
     const adminUrl = config.urls.self.admin.replace(/\/+$/, '')
     const answerAdmin = adminHandler({
       service: {
-        selfService, store, version, accepting: () => !ending.signal.aborted,
+        selfService, store, version, metrics, accepting: () => !ending.signal.aborted,
         identities: { store, schemas, publicUrl: selfService.urls.public, adminUrl },
         rules: { documents: () => rules.current().documents, status: rules.status },
         publicJwks: remote.keySets.publicJwks,
       },
-      rules: rules.current, token: config.serve.admin.token, adminUrl, pathBytes: config.serve.public.limits.path_bytes, log,
+      rules: rules.current, token: config.serve.admin.token, adminUrl, pathBytes: config.serve.public.limits.path_bytes,
+      metrics: metrics.requests, log,
     })
 
     const adminSide = await listen(adminServer(config, answerAdmin, log), config.serve.admin.host, config.serve.admin.port)
     opened.push(async () => { adminSide.close() })
-    const publicSide = await listen(publicServer(config, parts, ending.signal), config.serve.public.host, config.serve.public.port)
+    const server = publicServer(config, parts, ending.signal, metrics)
+    metrics.watch({
+      version, rules: { count: () => rules.current().count, status: rules.status },
+      connections: () => openConnections(server), tunnels: () => upgrader.tunnels(), hashing: () => hasher.load(),
+    })
+    const publicSide = await listen(server, config.serve.public.host, config.serve.public.port)
     opened.push(async () => { publicSide.close() })
 
     return {
@@ -124,8 +137,8 @@ export async function startGateway({ config, baseDir, placeOf }: LoadedConfig, l
 }
 
 /** The store with sessions kept in memory, where it tells of changes. */
-function cached(store: Store, entries: number): Store {
-  return store.invalidations === undefined || entries === 0 ? store : withSessionCache(store, store.invalidations, entries)
+function cached(store: Store, entries: number, onLookUp: (result: SessionLookUp) => void): Store {
+  return store.invalidations === undefined || entries === 0 ? store : withSessionCache(store, store.invalidations, entries, onLookUp)
 }
 
 /** What the handlers of access rules may use of the rest. */
@@ -153,17 +166,27 @@ async function closeAll(opened: readonly (() => Promise<void>)[]): Promise<void>
   for (const close of [...opened].reverse()) await close().catch(() => undefined)
 }
 
-type LoadedParts = Pick<SelfServiceParts, 'store' | 'sessions' | 'schemas' | 'secrets' | 'providers'>
+type LoadedParts = Pick<SelfServiceParts, 'store' | 'sessions' | 'schemas' | 'secrets' | 'providers' | 'hasher'>
 
-function assembleSelfService(config: Config, loaded: LoadedParts, log: Log): SelfService {
-  const { argon2 } = config.hashers
-  const passwords = config.selfservice.strategies.password.config
-  const hasher = createHasher({ ...argon2, maxPasswordBytes: passwords.max_password_bytes })
-  const policy = createPasswordPolicy({ ...passwords, onBreachCheckFailure: detail => { log.warn({ detail }, 'breach check failed') } })
-  return createSelfService(config, {
-    ...loaded, hasher, policy,
-    onProviderFailure: (provider, detail) => { log.warn({ provider, detail }, 'a sign-in provider failed') },
+function assembleSelfService(config: Config, loaded: LoadedParts, events: Metrics['events'], log: Log): SelfService {
+  const policy = createPasswordPolicy({
+    ...config.selfservice.strategies.password.config,
+    onBreachCheckFailure(detail) {
+      events.breachCheckFailed()
+      log.warn({ detail }, 'breach check failed')
+    },
   })
+  return createSelfService(config, {
+    ...loaded, policy, observer: events.selfService,
+    onProviderFailure(provider, detail) {
+      events.selfService.providerFailed(provider)
+      log.warn({ provider, detail }, 'a sign-in provider failed')
+    },
+  })
+}
+
+function hasherOptions({ hashers, selfservice }: Config): Parameters<typeof createHasher>[0] {
+  return { ...hashers.argon2, maxPasswordBytes: selfservice.strategies.password.config.max_password_bytes }
 }
 
 function forwarderOptions(config: Config): Parameters<typeof createForwarder>[0] {
@@ -196,13 +219,24 @@ function requestReader(config: Config): PublicParts['readRequest'] {
   return createAccessRequestReader({ trustedProxies, pathBytes: limits.path_bytes, headerFields: limits.header_fields })
 }
 
-function publicServer(config: Config, parts: PublicParts, ending: AbortSignal): Server {
+function publicServer(config: Config, parts: PublicParts, ending: AbortSignal, { events }: Metrics): Server {
   return createPublicServer({
     ...serverOptions(config, 'public', parts.log),
     perAddress: { connections: config.serve.public.limits.connections_per_address, isTrusted: createTrust(config.serve.public.trusted_proxies) },
     ending,
     onRequest: publicHandler(parts),
     onUpgrade: upgradeHandler(parts),
+    onRefused(error, requestId, socket) {
+      events.requestMalformed(error.status)
+      logRefused(parts.log, error, requestId, socket)
+    },
+    onDropped: events.connectionDropped,
+  })
+}
+
+function openConnections(server: Server): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.getConnections((error, count) => error === null ? resolve(count) : reject(error))
   })
 }
 

@@ -9,16 +9,19 @@ const src = resolve(import.meta.dirname, '../src')
 const table: Readonly<Record<string, readonly string[]>> = {
   'main.ts': ['cli', 'config', 'errors.ts', 'version.ts'],
   'cli': [
-    'access', 'config', 'http', 'identity', 'log.ts', 'proxy', 'runtime.ts', 'selfservice', 'session', 'start.ts', 'store', 'version.ts', 'workers.ts',
+    'access', 'config', 'http', 'identity', 'log.ts', 'metrics', 'proxy', 'runtime.ts', 'selfservice', 'session', 'start.ts', 'store',
+    'version.ts', 'workers.ts',
   ],
   'start.ts': [
-    'access', 'config', 'errors.ts', 'gateway.ts', 'http', 'identity', 'log.ts', 'proxy', 'request-log.ts', 'selfservice', 'session', 'store', 'version.ts',
+    'access', 'config', 'errors.ts', 'gateway.ts', 'http', 'identity', 'log.ts', 'metrics', 'proxy', 'request-log.ts', 'selfservice', 'session', 'store',
+    'version.ts',
   ],
   'gateway.ts': [
-    'access', 'admin', 'config:types', 'errors.ts', 'http', 'log.ts', 'proxy', 'request-log.ts', 'selfservice',
+    'access', 'admin', 'config:types', 'errors.ts', 'http', 'log.ts', 'metrics:types', 'proxy', 'request-log.ts', 'selfservice',
   ],
   'request-log.ts': ['errors.ts', 'http', 'log.ts'],
   'admin': ['access', 'errors.ts', 'http', 'identity:types', 'selfservice', 'session', 'store:types'],
+  'metrics': ['errors.ts', 'http:types', 'selfservice:types', 'session:types', 'store:types'],
   'selfservice': ['config', 'errors.ts', 'http', 'identity', 'session', 'store:types'],
   'identity': ['config', 'errors.ts', 'store:types'],
   'access': ['config', 'errors.ts', 'http', 'session', 'store:types'],

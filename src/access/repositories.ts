@@ -37,8 +37,11 @@ export interface Rules {
 /**
  * Loads the rules and goes on watching them. Rejects when they can't be loaded or are not right; from then on the last
  * good set stays in force whatever happens to the repositories (security X13). `baseDir` is where relative file URLs start.
+ * `onReload` learns how each later change of the rules, or attempt to read them, went.
  */
-export async function watchRules(config: AccessConfig, baseDir: string, services: Services, log: RuleLog): Promise<Rules> {
+export async function watchRules(
+  config: AccessConfig, baseDir: string, services: Services, log: RuleLog, onReload: (result: 'loaded' | 'refused') => void = () => undefined,
+): Promise<Rules> {
   const repositories = openRepositories(config, baseDir)
   let changedWhileLoading = false
   let noticed = (): void => {
@@ -70,11 +73,13 @@ export async function watchRules(config: AccessConfig, baseDir: string, services
       loaded = compile(files, digest, config, services)
       status = { loadedAt: Date.now() }
       tell(loaded, log)
+      onReload('loaded')
     } catch (error) {
       if (closed) return
       const { message } = error as Error
       if (message !== status.error) log.error({ reason: message }, 'access rules can not be loaded, the last good ones stay')
       status = { loadedAt: status.loadedAt, error: message }
+      onReload('refused')
     }
   })
 

@@ -39,6 +39,8 @@ export interface RuleSet {
   readonly strippedCookies: readonly string[]
   /** The rules as `GET /rules` shows them, in file order. */
   readonly documents: readonly RuleJson[]
+  /** Their ids, in file order. */
+  readonly ids: readonly string[]
   /** How many there are. */
   readonly count: number
   /** One line each, told when the set is loaded: rules that match nothing, rules that match the same. */
@@ -82,6 +84,7 @@ export function compileRules(files: readonly RuleFile[], config: AccessConfig, s
     stripped: strippedBy(compiled),
     strippedCookies: [...new Set(compiled.flatMap(({ rule }) => rule.setsCookies ?? []))],
     get documents() { return documents ??= placed.map(({ document }) => ruleJson(document)) },
+    ids: compiled.map(({ rule }) => rule.id),
     count: placed.length,
     warnings: [...warnings, ...overlapWarnings(http.filter(mayOverlap), find, first ? 'the first takes' : 'is answered with 500')],
   }

@@ -12,7 +12,6 @@ import { readSchema } from '../selfservice/schemas.js'
 import type { SelfService } from '../selfservice/service.js'
 import type { Store } from '../store/store.js'
 import { createIdentity, deleteIdentity, listIdentities, readIdentity, replaceIdentity, type IdentityService } from './identities.js'
-import { createMetrics } from './metrics.js'
 import { readRule, readRules, type RuleList } from './rules.js'
 
 /** What the admin listener answers from. */
@@ -21,11 +20,18 @@ export interface AdminService {
   readonly identities: IdentityService
   readonly store: Store
   readonly rules: RuleList
+  readonly metrics: Exposition
   /** The public halves of the keys that the mutator `id_token` signs with. */
   readonly publicJwks: () => Promise<{ readonly keys: readonly object[] }>
   readonly version: string
   /** False once the process has been told to stop, so that a load balancer looks elsewhere. */
   readonly accepting: () => boolean
+}
+
+/** Metrics as Prometheus reads them. */
+export interface Exposition {
+  readonly contentType: string
+  text(): Promise<string>
 }
 
 interface AdminRequest {
@@ -38,7 +44,7 @@ type Answer = (request: AdminRequest) => Promise<Reply> | Reply
 
 /** Routes, and 404 and 405 for everything else. */
 export function adminRoutes(service: AdminService): Middleware {
-  const { selfService, identities, store, rules, publicJwks, version, accepting } = service
+  const { selfService, identities, store, rules, metrics, publicJwks, version, accepting } = service
   const router = new Router()
   const get = (paths: string[], answer: Answer): unknown => router.get(paths, answerWith(answer))
 
@@ -64,7 +70,6 @@ export function adminRoutes(service: AdminService): Middleware {
 
   get(['/health/alive'], () => jsonReply(200, { status: 'ok' }))
   get(['/health/ready'], () => readiness(store, rules, accepting()))
-  const metrics = createMetrics(rules)
   get(['/metrics'], async () => ({ status: 200, body: { type: metrics.contentType, content: await metrics.text() } }))
   get(['/version'], () => jsonReply(200, { version }))
 

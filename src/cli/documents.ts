@@ -1,6 +1,7 @@
 /** `oathgate docs`: prints what is generated from the declarations, for the repository's own documents. */
 import { handlerSchemas } from '../access/handlers.js'
 import { configReference, handlerReference, jsonSchemaDocument } from '../config/documents.js'
+import { metricsReference } from '../metrics/reference.js'
 import { jobs } from '../selfservice/jobs/compile.js'
 import { UsageError } from './usage-error.js'
 
@@ -9,6 +10,8 @@ const documentsByName: Readonly<Record<string, () => string>> = {
   schema: () => jsonSchemaDocument(handlerSchemas()),
   /** `docs/configuration.md` */
   reference: configReference,
+  /** `docs/metrics.md` */
+  metrics: metricsReference,
   /** `docs/handlers.md` */
   handlers: () => handlerReference({ ...handlerSchemas(), jobs: Object.fromEntries(jobs.map(({ name, config }) => [name, config])) }),
 }

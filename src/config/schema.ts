@@ -7,12 +7,12 @@ import type { FromSchema } from 'json-schema-to-ts'
 import { accessRules, authenticators, authorizers, errorHandlers, mutators } from './sections/access.js'
 import { dsn, hashers, identity, secrets, security, session, store, urls } from './sections/identity.js'
 import { selfservice } from './sections/selfservice.js'
-import { log, proxy, serve } from './sections/serve.js'
+import { log, metrics, proxy, serve } from './sections/serve.js'
 
 export const configSchema = {
   type: 'object', additionalProperties: false, required: ['urls', 'identity', 'selfservice'],
   properties: {
-    dsn, serve, proxy, log, urls, secrets, identity, selfservice, session, hashers, security, store,
+    dsn, serve, proxy, log, metrics, urls, secrets, identity, selfservice, session, hashers, security, store,
     access_rules: accessRules, authenticators, authorizers, mutators, errors: errorHandlers,
   },
 } as const

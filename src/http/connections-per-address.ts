@@ -11,8 +11,8 @@ export interface AddressLimit {
   readonly isTrusted: (address: string) => boolean
 }
 
-/** Closes what goes beyond the limit at once, without an answer, as `maxConnections` does. */
-export function limitConnectionsPerAddress(server: Server, { connections, isTrusted }: AddressLimit): void {
+/** Closes what goes beyond the limit at once, without an answer, as `maxConnections` does, and tells of it. */
+export function limitConnectionsPerAddress(server: Server, { connections, isTrusted }: AddressLimit, onDropped: () => void): void {
   if (connections === 0) return
 
   const open = new Map<string, number>()
@@ -27,6 +27,7 @@ export function limitConnectionsPerAddress(server: Server, { connections, isTrus
     const held = open.get(bucket) ?? 0
     if (held >= connections) {
       socket.destroy()
+      onDropped()
       return
     }
     counted.add(socket)

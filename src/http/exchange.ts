@@ -17,6 +17,8 @@ export interface ExchangeState {
   ruleId?: string
   /** Who was asking, as far as that was found out before it was denied; empty for nobody. */
   subject?: string
+  /** Set when the gateway itself serves what was asked for. */
+  selfService?: true
   /** What access rules said; absent where they were not asked. `denied` covers all that keeps a request from its upstream. */
   decision?: 'granted' | 'denied'
   /** How the upstream did; absent when the request never went there. */

@@ -33,6 +33,8 @@ export interface PublicServerOptions {
   readonly onUpgrade: (req: IncomingMessage, socket: Socket, head: Buffer, exchange: ExchangeState) => void
   /** Told of what was refused without ever becoming a request: a head that is malformed, too large or late, and CONNECT. */
   readonly onRefused: (error: GatewayError, requestId: string, socket: Socket) => void
+  /** Told of each connection that is one too many, and for which limit. */
+  readonly onDropped?: (limit: 'connections' | 'connections_per_address') => void
 }
 
 /** Requests of one connection that may wait for the answer before theirs. */
@@ -40,7 +42,7 @@ const maxPipelined = 100
 
 /** A server that does not listen yet. Header fields are not counted here but by `checkFraming`. */
 export function createPublicServer(options: PublicServerOptions): Server {
-  const { timeout, limits, perAddress, ending, requestIdOf, onRequest, onUpgrade } = options
+  const { timeout, limits, perAddress, ending, requestIdOf, onRequest, onUpgrade, onDropped = () => undefined } = options
   const server = createServer({
     insecureHTTPParser: false,
     maxHeaderSize: limits.headerBytes,
@@ -55,7 +57,7 @@ export function createPublicServer(options: PublicServerOptions): Server {
   server.maxConnections = limits.connections
   server.timeout = Math.min(timeout.read, timeout.write)
 
-  if (perAddress !== undefined) limitConnectionsPerAddress(server, perAddress)
+  if (perAddress !== undefined) limitConnectionsPerAddress(server, perAddress, () => { onDropped('connections_per_address') })
   const slowBodies = watchSlowBodies({ bytesPerSecond: limits.minBodyRate, graceMs: timeout.read })
 
   const exchanges = new WeakMap<Socket, Exchange>()
@@ -122,6 +124,7 @@ export function createPublicServer(options: PublicServerOptions): Server {
   })
 
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => refuse(error, socket, exchanges.get(socket), refuseHead))
+  server.on('drop', () => { onDropped('connections') })
   server.on('timeout', (socket: Socket) => {
     // When this process was too busy to read for that long, what the client sent meanwhile is read before the next turn.
     const moved = movedBytes(socket)

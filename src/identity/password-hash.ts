@@ -6,7 +6,7 @@ import { argon2id, hash as argon2Hash, verify as argon2Verify } from 'argon2'
 
 import type { Config } from '../config/schema.js'
 import { GatewayError } from '../errors.js'
-import { createHashQueue } from './hash-queue.js'
+import { createHashQueue, type HashQueueOptions } from './hash-queue.js'
 
 /** `hashers.argon2`, and the longest password that is looked at. */
 export type HasherOptions = Config['hashers']['argon2'] & { readonly maxPasswordBytes: number }
@@ -26,6 +26,8 @@ export interface Hasher {
   verify(phc: string | undefined, password: string): Promise<boolean>
   /** Whether a hash was made with less than the current parameters (security A8). */
   needsRehash(phc: string): boolean
+  /** Passwords that are being hashed or verified, and that wait for it, at this moment. */
+  load(): { readonly running: number, readonly waiting: number }
 }
 
 interface Parameters {
@@ -36,11 +38,11 @@ interface Parameters {
   readonly hashBytes: number
 }
 
-/** A hasher with a queue of its own. */
-export function createHasher(options: HasherOptions): Hasher {
+/** A hasher with a queue of its own; `onRefused` learns of each password that finds it full. */
+export function createHasher(options: HasherOptions, onRefused?: HashQueueOptions['onRefused']): Hasher {
   const { memory: memoryCost, iterations: timeCost, parallelism, salt_length: saltLength, key_length: hashLength, maxPasswordBytes } = options
   const current = { type: argon2id, memoryCost, timeCost, parallelism, hashLength }
-  const run = createHashQueue({ concurrency: options.concurrency || defaultConcurrency(), waiting: options.queue })
+  const { run, load } = createHashQueue({ concurrency: options.concurrency || defaultConcurrency(), waiting: options.queue, onRefused })
   const dummySalt = Buffer.alloc(saltLength)
 
   function checkPassword(password: string): void {
@@ -72,6 +74,7 @@ export function createHasher(options: HasherOptions): Hasher {
       if (used === undefined) return true
       return used.memory < memoryCost || used.iterations < timeCost || used.saltBytes < saltLength || used.hashBytes < hashLength
     },
+    load,
   }
 }
 

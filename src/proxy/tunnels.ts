@@ -7,6 +7,8 @@ import { joinSockets } from './tunnel.js'
 export interface Tunnels {
   /** Joins the sockets, until either side ends it or the session is over. An open tunnel counts as use of its session. */
   open(client: Socket, upstream: Socket, session: AuthenticationSession): void
+  /** How many are open. */
+  count(): number
   /** Ends all of them at once. */
   close(): void
 }
@@ -27,6 +29,8 @@ export function createTunnels(): Tunnels {
       })
       ends.add(end)
     },
+
+    count: () => ends.size,
 
     close() {
       for (const end of [...ends]) end()

@@ -31,6 +31,8 @@ export interface Upgrader {
    * answered: `bad_request`, `upgrade_required`, `forbidden`, `not_found`, `upstream_unreachable`, `upstream_timeout`, `upstream_invalid`.
    */
   upgrade(req: IncomingMessage, socket: Socket, head: Buffer, request: AccessRequest, decision: Decision): Promise<number>
+  /** Tunnels that are open. */
+  tunnels(): number
   /** Ends all tunnels; upgrades that still come are refused. */
   close(): void
 }
@@ -69,6 +71,7 @@ export function createUpgrader(options: UpgraderOptions): Upgrader {
       tunnels.open(socket, answer.socket, decision.session)
       return status
     },
+    tunnels: () => tunnels.count(),
     close() {
       closed = true
       tunnels.close()

@@ -85,6 +85,7 @@ export async function takeUp(readId: () => string, kinds: readonly FlowKind[], v
 export async function refuse(
   flow: Flow, method: Method, problems: readonly Problem[], values: Parameters<typeof withForm>[3], visit: Visit, service: SelfService,
 ): Promise<Reply> {
+  service.observer.flowFailed(flow.kind, method, problems[0]?.code ?? 'invalid')
   const changed = withForm(flow, method, problems, values)
   await service.store.saveFlow(changed)
   if (visit.wantsJson) return jsonReply(400, renderFlow(changed, service.model))
@@ -96,6 +97,7 @@ export async function refuse(
  * A10). A script is told where to go on.
  */
 export async function startAgain(old: Flow, problem: Problem, visit: Visit, service: SelfService): Promise<Reply> {
+  service.observer.flowFailed(old.kind, undefined, problem.code)
   const begun = await startFlow(old.kind, visit, service, originOf(old), problem)
   if (!visit.wantsJson || begun.flow === undefined) return begun.reply
   throw new GatewayError('gone', {
@@ -159,6 +161,7 @@ export async function openFlow(kind: FlowKind, visit: Visit, service: SelfServic
   if (redirect !== undefined) return { reply: redirectTo(redirect, cookies) }
 
   await service.store.saveFlow(flow)
+  service.observer.flowStarted(kind)
   const csrf = visit.csrfCookie === undefined ? [service.cookies.csrf(cookie)] : []
   return { flow, cookies: [...csrf, ...cookies] }
 }

@@ -47,6 +47,7 @@ export async function completeLogin(flow: Flow, method: Method, recognised: Iden
   })
   const jobs = service.flows.login.jobs.after[method]
   const { cookies, redirect } = await runJobs(jobs, { flow, method, identity, request: visit.request }, service.sessions)
+  service.observer.flowCompleted('login', method)
   return redirect === undefined ? { status: 200, cookies } : redirectTo(redirect, cookies)
 }
 

@@ -18,8 +18,10 @@ export interface RateLimits {
   logIn(address: string, identifier: string, knownDevice: string | undefined): Promise<void>
 }
 
-/** Limits as configured; without `enabled` everything is allowed and nothing counted. */
-export function createRateLimits(config: Config['security']['rate_limits'], store: Pick<Store, 'takeToken'>): RateLimits {
+/** Limits as configured; without `enabled` everything is allowed and nothing counted. `onLimited` learns which limit refused somebody. */
+export function createRateLimits(
+  config: Config['security']['rate_limits'], store: Pick<Store, 'takeToken'>, onLimited: (limit: string) => void,
+): RateLimits {
   if (!config.enabled) return { beginFlow: allow, register: allow, logIn: allow }
 
   const flows = readLimit(config.flows_per_address)
@@ -31,10 +33,12 @@ export function createRateLimits(config: Config['security']['rate_limits'], stor
   async function take(bucket: string, limit: RateLimit): Promise<void> {
     const waitMs = await store.takeToken(bucket, limit)
     if (waitMs === 0) return
+    const name = bucket.slice(0, bucket.indexOf(':'))
+    onLimited(name)
     const seconds = Math.ceil(waitMs / 1000)
     throw new GatewayError('too_many_requests', {
       reason: `Too many attempts. Please try again in ${seconds} ${seconds === 1 ? 'second' : 'seconds'}.`,
-      detail: `rate limit ${bucket.slice(0, bucket.indexOf(':'))}`,
+      detail: `rate limit ${name}`,
       headers: { 'Retry-After': String(seconds) },
     })
   }

@@ -62,6 +62,8 @@ async function afterRegistration(registered: Omit<JobContext, 'request'>, visit:
   const jobs = service.flows.registration.jobs.after[registered.method as Method]
   try {
     const { cookies, redirect } = await runJobs(jobs, { ...registered, request: visit.request }, service.sessions)
+    if (registered.taken === undefined) service.observer.flowCompleted('registration', registered.method as Method)
+    else service.observer.flowFailed('registration', registered.method, 'identifier_taken')
     return redirect === undefined ? { status: 200, cookies } : redirectTo(redirect, cookies)
   } catch (thrown) {
     throw afterCreation(toGatewayError(thrown))

@@ -10,6 +10,7 @@ import { stateOf } from '../http/exchange.js'
 import { readBody, readSubmission, submittedText, type Submission } from '../http/submission.js'
 import { jsonReply, writeReply, type Reply } from '../http/reply.js'
 import { unrouted } from '../http/unrouted.js'
+import type { Method } from '../store/records.js'
 import { readErrorInBrowser, readErrors, showError } from './error-ui.js'
 import { beginFlow, csrfInvalid, readFlowInBrowser } from './flow.js'
 import { submitLogin } from './login.js'
@@ -18,7 +19,7 @@ import { bounceOidc, finishOidc } from './oidc-callback.js'
 import { startOidc } from './oidc-start.js'
 import { submitRegistration } from './registration.js'
 import { readSchema } from './schemas.js'
-import type { SelfService } from './service.js'
+import type { FlowKind, SelfService } from './service.js'
 import { isUuid, readVisit, type Visit } from './visit.js'
 import { whoAmI } from './whoami.js'
 
@@ -39,6 +40,8 @@ interface Route {
   readonly protection: Protection
   /** Whether people meet its errors on `urls.error_ui`; scripts always get JSON. */
   readonly errors: 'page' | 'json'
+  /** What its errors are told of as: a flow that does not begin, a submit that fails. Absent for what is neither. */
+  readonly flow?: { readonly kind?: FlowKind, readonly method?: Method }
   readonly answer: (visit: Visit, service: SelfService, submission: Submission, params: Readonly<Record<string, string>>) => Promise<Reply> | Reply
 }
 
@@ -47,7 +50,7 @@ const ok = jsonReply(200, { status: 'ok' })
 const routes: readonly Route[] = [
   {
     method: 'get', paths: ['/auth/browser/registration', '/self-service/browser/flows/registration'],
-    protection: 'open', errors: 'page',
+    protection: 'open', errors: 'page', flow: { kind: 'registration' },
     answer: (visit, service) => beginFlow('registration', visit, service),
   },
   {
@@ -58,12 +61,12 @@ const routes: readonly Route[] = [
   {
     method: 'post',
     paths: ['/auth/browser/methods/password/registration', '/self-service/browser/flows/registration/strategies/password'],
-    protection: 'csrf_token', errors: 'page',
+    protection: 'csrf_token', errors: 'page', flow: { kind: 'registration', method: 'password' },
     answer: (visit, service, submission) => submitRegistration(visit, submission, service),
   },
   {
     method: 'get', paths: ['/auth/browser/login', '/self-service/browser/flows/login'],
-    protection: 'open', errors: 'page',
+    protection: 'open', errors: 'page', flow: { kind: 'login' },
     answer: (visit, service) => beginFlow('login', visit, service),
   },
   {
@@ -73,23 +76,23 @@ const routes: readonly Route[] = [
   },
   {
     method: 'post', paths: ['/auth/browser/methods/password/login', '/self-service/browser/flows/login/strategies/password'],
-    protection: 'csrf_token', errors: 'page',
+    protection: 'csrf_token', errors: 'page', flow: { kind: 'login', method: 'password' },
     answer: (visit, service, submission) => submitLogin(visit, submission, service),
   },
   {
     method: 'post', paths: ['/auth/browser/methods/oidc/auth/:request', '/self-service/browser/flows/registration/strategies/oidc/auth/:request'],
-    protection: 'csrf_token', errors: 'page',
+    protection: 'csrf_token', errors: 'page', flow: { method: 'oidc' },
     answer: (visit, service, submission, { request = '' }) => startOidc(request, visit, submission, service),
   },
   {
     method: 'get', paths: ['/auth/browser/methods/oidc/auth/:request', '/self-service/browser/flows/registration/strategies/oidc/auth/:request'],
-    protection: 'flow_page', errors: 'page',
+    protection: 'flow_page', errors: 'page', flow: { method: 'oidc' },
     answer: (visit, service, _submission, { request = '' }) => startOidc(request, visit, undefined, service),
   },
   {
     method: 'get',
     paths: ['/auth/browser/methods/oidc/callback/:provider', '/self-service/browser/flows/registration/strategies/oidc/callback/:provider'],
-    protection: 'journey', errors: 'page',
+    protection: 'journey', errors: 'page', flow: { method: 'oidc' },
     answer: (visit, service, _submission, { provider = '' }) => finishOidc(provider, visit, service),
   },
   {
@@ -175,6 +178,7 @@ function answerRoute(route: Route, service: SelfService): (ctx: Context & { para
       writeReply(ctx, await route.answer(visit, service, submission, ctx.params))
     } catch (thrown) {
       const error = toGatewayError(thrown)
+      if (route.flow !== undefined) service.observer.flowFailed(route.flow.kind, route.flow.method, error.code)
       // A data endpoint answers data, whoever asks (contract 1.6, 8).
       if (route.errors === 'json') throw withAnswer(error, failure => plainAnswer(failure, visit.request.requestId))
       if (!goesToErrorPage(error, visit)) throw error

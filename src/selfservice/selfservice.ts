@@ -12,6 +12,7 @@ import { createBrowserCookies } from './browser-cookies.js'
 import { compileJobs } from './jobs/compile.js'
 import { createKnownDevices } from './known-device.js'
 import { createRateLimits } from './rate-limits.js'
+import type { SelfServiceObserver } from './observer.js'
 import type { SelfService, SelfServiceUrls } from './service.js'
 import { createOidcStrategy } from './strategies/oidc/oidc.js'
 import type { ProviderSettings } from './strategies/oidc/settings.js'
@@ -30,15 +31,16 @@ export interface SelfServiceParts {
   readonly providers: readonly ProviderSettings[]
   /** Learns what went wrong with a provider; nothing secret. */
   readonly onProviderFailure: (provider: string, detail: string) => void
+  readonly observer: SelfServiceObserver
 }
 
 /** The configuration has been checked (`checkJobs` too). */
 export function createSelfService(config: Config, parts: SelfServiceParts): SelfService {
-  const { store, sessions, schemas, secrets, hasher, policy, providers, onProviderFailure } = parts
+  const { store, sessions, schemas, secrets, hasher, policy, providers, onProviderFailure, observer } = parts
   const { strategies, registration, login } = config.selfservice
   const urls = selfServiceUrls(config)
   const cookies = createBrowserCookies(config)
-  const jobs = compileJobs(config, { sessions, cookies, publicUrl: urls.public })
+  const jobs = compileJobs(config, { sessions, cookies, publicUrl: urls.public }, observer.jobFailed)
   const schema = schemas.get('default') as IdentitySchema
 
   const methods: Method[] = []
@@ -46,8 +48,8 @@ export function createSelfService(config: Config, parts: SelfServiceParts): Self
   if (strategies.oidc.enabled) methods.push('oidc')
 
   return {
-    store, sessions, cookies, schemas, urls,
-    limits: createRateLimits(config.security.rate_limits, store),
+    store, sessions, cookies, schemas, urls, observer,
+    limits: createRateLimits(config.security.rate_limits, store, observer.rateLimited),
     devices: createKnownDevices(secrets),
     hidesAccounts: config.security.account_enumeration.mitigate,
     model: {

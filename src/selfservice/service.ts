@@ -8,6 +8,7 @@ import type { BrowserCookies } from './browser-cookies.js'
 import type { FlowJobs } from './jobs/compile.js'
 import type { KnownDevices } from './known-device.js'
 import type { RateLimits } from './rate-limits.js'
+import type { SelfServiceObserver } from './observer.js'
 import type { FormModel } from './render-flow.js'
 import type { OidcStrategy, PasswordStrategy } from './strategies/strategy.js'
 
@@ -38,6 +39,7 @@ export interface SelfService {
   /** Absent when the method is not enabled. */
   readonly oidc: OidcStrategy | undefined
   readonly urls: SelfServiceUrls
+  readonly observer: SelfServiceObserver
 }
 
 /** Absolute URLs and what is derived from them. */

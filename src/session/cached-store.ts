@@ -14,8 +14,16 @@ interface LookUp {
   stale: boolean
 }
 
-/** The same store with `findSession` answered from memory where that is safe. Changes made through it are seen at once. */
-export function withSessionCache(store: Store, invalidations: Invalidations, entries: number): Store {
+/** Answered from memory, asked of the store to be kept, or asked because nothing may be kept. */
+export type SessionLookUp = 'hit' | 'miss' | 'off'
+
+/**
+ * The same store with `findSession` answered from memory where that is safe. Changes made through it are seen at once.
+ * `onLookUp` learns of each look-up.
+ */
+export function withSessionCache(
+  store: Store, invalidations: Invalidations, entries: number, onLookUp: (result: SessionLookUp) => void = () => undefined,
+): Store {
   const found = new LRUCache<string, FoundSession>({ max: entries, dispose: (session, tokenHash) => { unlink(session, tokenHash) } })
   const byIdentity = new Map<string, Set<string>>()
   const underWay = new Set<LookUp>()
@@ -67,8 +75,12 @@ export function withSessionCache(store: Store, invalidations: Invalidations, ent
   return {
     ...store,
     async findSession(tokenHash) {
-      if (!invalidations.isCurrent()) return store.findSession(tokenHash)
+      if (!invalidations.isCurrent()) {
+        onLookUp('off')
+        return store.findSession(tokenHash)
+      }
       const kept = found.get(tokenHash)
+      onLookUp(kept === undefined ? 'miss' : 'hit')
       if (kept !== undefined) return kept
 
       const lookUp: LookUp = { tokenHash, changedIdentities: new Set(), stale: false }

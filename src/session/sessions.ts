@@ -22,6 +22,13 @@ export interface Sessions {
   revokeAll(identityId: string): Promise<number>
 }
 
+/** Learns of sessions that begin and end here, one call per event. */
+export interface SessionObserver {
+  issued(): void
+  /** `revoked` alone or all of an identity (`revoked_all`), found `idle`, or pushed out by `session.max_per_identity` (`limit`). */
+  ended(reason: 'revoked' | 'revoked_all' | 'idle' | 'limit', count: number): void
+}
+
 export interface SessionOptions {
   /** The first signs, all verify; at least one. */
   readonly secrets: readonly string[]
@@ -32,6 +39,7 @@ export interface SessionOptions {
   readonly maxPerIdentity: number
   /** Milliseconds since 1970. */
   readonly now?: () => number
+  readonly observer?: SessionObserver
 }
 
 /** Use is noted at most this often, so that a busy session does not write at every request. */
@@ -39,7 +47,7 @@ const touchIntervalMs = 60_000
 
 /** Sessions kept in `store`. Rejects with `store_unavailable` when it can't answer: never with "no session". */
 export function createSessions(store: Store, options: SessionOptions): Sessions {
-  const { secrets, lifespanMs, idleLifespanMs, maxPerIdentity, now = Date.now } = options
+  const { secrets, lifespanMs, idleLifespanMs, maxPerIdentity, now = Date.now, observer } = options
   // An idle limit shorter than the interval would end sessions that are in use.
   const touchAfterMs = idleLifespanMs === 0 ? touchIntervalMs : Math.min(touchIntervalMs, idleLifespanMs / 4)
 
@@ -57,7 +65,9 @@ export function createSessions(store: Store, options: SessionOptions): Sessions 
         lastSeenAt: at,
       }
       await store.createSession(session)
-      if (maxPerIdentity > 0) await endOldest(store, identity.id, maxPerIdentity)
+      observer?.issued()
+      const pushedOut = maxPerIdentity > 0 ? await endOldest(store, identity.id, maxPerIdentity) : 0
+      if (pushedOut > 0) observer?.ended('limit', pushedOut)
       return { session, token }
     },
 
@@ -71,7 +81,7 @@ export function createSessions(store: Store, options: SessionOptions): Sessions 
       const at = now()
       if (at >= session.expiresAt) return undefined
       if (idleLifespanMs > 0 && at >= session.lastSeenAt + idleLifespanMs) {
-        await store.deleteSession(session.tokenHash)
+        if (await store.deleteSession(session.tokenHash)) observer?.ended('idle', 1)
         return undefined
       }
       if (at >= session.lastSeenAt + touchAfterMs) await store.touchSession(session.tokenHash, at)
@@ -79,16 +89,22 @@ export function createSessions(store: Store, options: SessionOptions): Sessions 
     },
 
     async revoke(token) {
-      if (isSigned(token, secrets)) await store.deleteSession(tokenHash(token))
+      if (isSigned(token, secrets) && await store.deleteSession(tokenHash(token))) observer?.ended('revoked', 1)
     },
 
-    revokeAll: identityId => store.deleteSessionsOf(identityId),
+    async revokeAll(identityId) {
+      const count = await store.deleteSessionsOf(identityId)
+      if (count > 0) observer?.ended('revoked_all', count)
+      return count
+    },
   }
 }
 
-async function endOldest(store: Store, identityId: string, limit: number): Promise<void> {
+/** How many there were. */
+async function endOldest(store: Store, identityId: string, limit: number): Promise<number> {
   const sessions = await store.listSessionsOf(identityId)
-  if (sessions.length <= limit) return
+  if (sessions.length <= limit) return 0
   const oldestFirst = [...sessions].sort((left, right) => left.issuedAt - right.issuedAt)
-  await Promise.all(oldestFirst.slice(0, sessions.length - limit).map(({ tokenHash }) => store.deleteSession(tokenHash)))
+  const ended = await Promise.all(oldestFirst.slice(0, sessions.length - limit).map(({ tokenHash }) => store.deleteSession(tokenHash)))
+  return ended.filter(Boolean).length
 }

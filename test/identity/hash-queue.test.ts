@@ -11,7 +11,7 @@ function controlled(): { task: () => Promise<string>, end: () => void, started: 
 }
 
 t.test('D8 few run, some wait in their order, the rest is refused at once', async t => {
-  const run = createHashQueue({ concurrency: 2, waiting: 2 })
+  const { run } = createHashQueue({ concurrency: 2, waiting: 2 })
   const tasks = Array.from({ length: 4 }, controlled)
   const results = tasks.map(({ task }) => run(task))
   t.strictSame(tasks.map(({ started }) => started()), [true, true, false, false])
@@ -26,7 +26,7 @@ t.test('D8 few run, some wait in their order, the rest is refused at once', asyn
 })
 
 t.test('D8 a task that fails gives its turn on', async t => {
-  const run = createHashQueue({ concurrency: 1, waiting: 1 })
+  const { run } = createHashQueue({ concurrency: 1, waiting: 1 })
   const failing = run(async () => { throw new Error('broken') })
   const next = run(async () => 'next')
   await t.rejects(failing, { message: 'broken' })
@@ -34,7 +34,7 @@ t.test('D8 a task that fails gives its turn on', async t => {
 })
 
 t.test('D8 never more than allowed run, however they come and go', async t => {
-  const run = createHashQueue({ concurrency: 3, waiting: 1000 })
+  const { run } = createHashQueue({ concurrency: 3, waiting: 1000 })
   let running = 0
   let most = 0
   const work = async () => {
@@ -48,7 +48,7 @@ t.test('D8 never more than allowed run, however they come and go', async t => {
 })
 
 t.test('a queue that lets nobody wait still works', async t => {
-  const run = createHashQueue({ concurrency: 1, waiting: 0 })
+  const { run } = createHashQueue({ concurrency: 1, waiting: 0 })
   const { task, end } = controlled()
   const first = run(task)
   await t.rejects(run(task), { code: 'overloaded' })

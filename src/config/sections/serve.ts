@@ -1,4 +1,4 @@
-/** `serve`, `proxy`, `log`: the listeners, how the gateway forwards, what it writes about it. */
+/** `serve`, `proxy`, `log`, `metrics`: the listeners, how the gateway forwards, what it tells about it. */
 import { tlsProperties } from './upstream-tls.js'
 
 export const duration = {
@@ -94,6 +94,14 @@ export const proxy = {
     },
     connections: { type: 'integer', minimum: 1, default: 256, description: 'Connections to one upstream origin from one process.' },
     keep_alive: { ...duration, default: '4s', description: 'How long an idle upstream connection is kept. Stay below the upstream\'s own idle timeout.' },
+  },
+} as const
+
+export const metrics = {
+  type: 'object', additionalProperties: false, default: {},
+  description: 'What `/metrics` on the admin listener tells.',
+  properties: {
+    max_rules: { type: 'integer', minimum: 0, default: 200, description: 'Access rules, in file order, that are counted by themselves; requests that meet one of the others are counted together, as `other`.' },
   },
 } as const
 

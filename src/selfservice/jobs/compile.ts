@@ -1,9 +1,10 @@
 /** Turns the `before` and `after` lists of the configuration into functions, once, at start. */
 import { Ajv } from 'ajv'
 
+import { toGatewayError } from '../../errors.js'
 import { isCidr, isHttpUrl } from '../../config/formats.js'
 import type { Config } from '../../config/schema.js'
-import type { Method } from '../../store/records.js'
+import type { Flow, Method } from '../../store/records.js'
 import type { Job, JobPlace, JobServices, RunJob } from './job.js'
 import { redirectJob } from './redirect.js'
 import { restrictIpJob } from './restrict-ip.js'
@@ -38,17 +39,31 @@ export function checkJobs(config: Config): JobProblem[] {
   return problems
 }
 
-/** Compiles lists that `checkJobs` found nothing wrong with. */
-export function compileJobs(config: Config, services: JobServices): { registration: FlowJobs, login: FlowJobs } {
+/** Compiles lists that `checkJobs` found nothing wrong with. `onFailure` learns of each run that fails. */
+export function compileJobs(config: Config, services: JobServices, onFailure: OnJobFailure): { registration: FlowJobs, login: FlowJobs } {
   const compile = (entries: readonly Entry[]): readonly RunJob[] => entries.map(entry => {
     const job = jobs.find(({ name }) => name === entry.run) as Job
-    return job.create(withDefaults(job, entry) as never, services)
+    return tellingFailures(job.name, job.create(withDefaults(job, entry) as never, services), onFailure)
   })
   const flowJobs = ({ before, after }: FlowLists): FlowJobs => ({
     before: compile(before),
     after: { password: compile(after.password), oidc: compile(after.oidc) },
   })
   return { registration: flowJobs(config.selfservice.registration), login: flowJobs(config.selfservice.login) }
+}
+
+/** The job, the kind of flow, the code of the error. */
+type OnJobFailure = (job: string, kind: Flow['kind'], code: string) => void
+
+function tellingFailures(name: string, run: RunJob, onFailure: OnJobFailure): RunJob {
+  return async context => {
+    try {
+      return await run(context)
+    } catch (error) {
+      onFailure(name, context.flow.kind, toGatewayError(error).code)
+      throw error
+    }
+  }
 }
 
 interface Entry { readonly run?: string, readonly config?: unknown }

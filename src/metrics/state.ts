@@ -1,0 +1,36 @@
+/** What is so at the moment of a scrape: gauges that are read from the running gateway, nothing is counted for them. */
+import { Gauge, type Registry } from 'prom-client'
+
+/** What can be asked of a gateway that runs. */
+export interface GatewayState {
+  readonly version: string
+  readonly rules: {
+    /** How many are in force. */
+    readonly count: () => number
+    readonly status: () => { readonly loadedAt: number, readonly error?: string }
+  }
+  /** Open connections of the public listener. */
+  readonly connections: () => Promise<number>
+  /** Open WebSockets. */
+  readonly tunnels: () => number
+  /** Passwords that are being hashed, and that wait for it. */
+  readonly hashing: () => { readonly running: number, readonly waiting: number }
+}
+
+export function exposeState(registry: Registry, { version, rules, connections, tunnels, hashing }: GatewayState): void {
+  const gauge = (name: string, help: string, read: () => number | Promise<number>): unknown => new Gauge({
+    name, help, registers: [registry],
+    async collect() { this.set(await read()) },
+  })
+
+  new Gauge({ name: 'oathgate_build_info', help: 'Always 1; what runs.', labelNames: ['version', 'node'], registers: [registry] })
+    .set({ version, node: process.version }, 1)
+  gauge('oathgate_access_rules', 'Access rules in force.', rules.count)
+  gauge('oathgate_access_rules_loaded_timestamp_seconds', 'When the access rules in force were loaded.', () => rules.status().loadedAt / 1000)
+  gauge('oathgate_access_rules_reload_failed', '1 while what the repositories hold was refused and the last good rules stay in force.',
+    () => rules.status().error === undefined ? 0 : 1)
+  gauge('oathgate_connections', 'Open client connections of the public listener, WebSockets included.', connections)
+  gauge('oathgate_tunnels', 'Open WebSockets.', tunnels)
+  gauge('oathgate_password_hashes_running', 'Passwords that are being hashed.', () => hashing().running)
+  gauge('oathgate_password_hashes_waiting', 'Passwords that wait for their turn to be hashed.', () => hashing().waiting)
+}
