@@ -108,7 +108,7 @@ export function compileRule(document: RuleDocument, compiler: Compiler, report: 
     matcher,
     methods,
     sets: [...handlers.authorizers, ...handlers.mutators].flatMap(({ sets }) => sets),
-    warnings: [...uselessness(document, matcher), ...carelessness(document)],
+    warnings: [...uselessness(document, matcher), ...carelessness(document), ...handlers.mutators.flatMap(warningOf)],
     rule: {
       id,
       upstream,
@@ -206,4 +206,8 @@ export const unverified = 'certificates of upstreams are not verified, anybody o
 
 function carelessness({ upstream }: RuleDocument): RuleWarning[] {
   return upstream?.tls?.insecure_skip_verify === true ? [{ path: ['upstream', 'tls', 'insecure_skip_verify'], message: unverified }] : []
+}
+
+function warningOf({ warning }: RuleHandlers['mutators'][number], at: number): RuleWarning[] {
+  return warning === undefined ? [] : [{ path: ['mutators', at], message: warning }]
 }

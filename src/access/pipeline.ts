@@ -56,6 +56,8 @@ export interface Mutator {
   readonly sets: readonly string[]
   /** Cookies that it sets, likewise; absent: none. */
   readonly setsCookies?: readonly string[]
+  /** What is unsafe about its configuration, told when rules are loaded; a sentence about the rule. */
+  readonly warning?: string
   readonly mutate: (session: AuthenticationSession) => Awaitable<AuthenticationSession>
 }
 

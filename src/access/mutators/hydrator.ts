@@ -4,6 +4,7 @@ import type { FromSchema } from 'json-schema-to-ts'
 import { durationMs } from '../../config/duration.js'
 import { GatewayError } from '../../errors.js'
 import type { JsonObject } from '../../store/records.js'
+import { settableName } from '../header-names.js'
 import { isJsonObject } from '../json.js'
 import type { OutgoingAnswer, OutgoingRequest } from '../outgoing.js'
 import { endToEndHeaders } from '../passed-headers.js'
@@ -36,6 +37,10 @@ const config = {
         timeout: { ...duration, default: '5s', description: 'How long one try may take.' },
       },
     },
+    headers: {
+      type: 'array', items: { type: 'string' },
+      description: 'Names of the header fields that the service sets. No client\'s own field of such a name reaches any upstream, and of the answer only these are taken, beside those that were set before. Without it any field is taken, and on routes that are not hydrated a client can send it itself.',
+    },
     cache: {
       type: 'object', additionalProperties: false, default: {}, description: 'Whether answers are remembered for the same session, header fields and query.',
       properties: {
@@ -53,22 +58,24 @@ export const hydrator: Handler<Mutator> = {
   name: 'hydrator',
   config,
   optIn: true,
-  create({ api, cache }: Options, { fetchBounded, responses }) {
+  create({ api, cache, headers }: Options, { fetchBounded, responses }) {
     const request = requestMaker(api)
+    const sets = headers?.map((name, at) => settableName(name, ['headers', at]))
     const ttlMs = cache.enabled ? durationMs(cache.ttl) : 0
     const { retry } = api
 
     return {
-      sets: [],
+      sets: sets ?? [],
+      ...(sets === undefined && { warning: undeclared }),
       async mutate(session) {
         const asked = request(session)
         const question = ['hydrator', asked.url, asked.headers, asked.body] as const
         const known = ttlMs > 0 ? responses.get(question) : undefined
-        if (isJsonObject(known)) return replaced(session, known)
+        if (isJsonObject(known)) return replaced(session, known, sets)
 
         const answering = retry === undefined ? fetchBounded(asked) : fetchWithRetry(fetchBounded, asked, retry)
         const document = readAnswer(await answerOr('internal_error', answering), api.auth !== undefined)
-        const hydrated = replaced(session, document)
+        const hydrated = replaced(session, document, sets)
         responses.set(question, document, ttlMs)
         return hydrated
       },
@@ -106,11 +113,15 @@ function readAnswer({ status, body }: OutgoingAnswer, authenticated: boolean): J
   return document
 }
 
-function replaced(session: AuthenticationSession, document: JsonObject): AuthenticationSession {
+function replaced(session: AuthenticationSession, document: JsonObject, sets: readonly string[] | undefined): AuthenticationSession {
   const hydrated = readSessionDocument(document, session)
   if (hydrated === undefined) throw failure(invalid)
-  return hydrated
+  if (sets === undefined) return hydrated
+  const taken = Object.entries(hydrated.header).filter(([name]) => sets.includes(name) || Object.hasOwn(session.header, name))
+  return { ...hydrated, header: Object.fromEntries(taken) }
 }
+
+const undeclared = 'its hydrator may set header fields that a client can send itself on routes without one: name them in "headers", or say "headers: []"'
 
 const invalid = 'The call to an external API returned an invalid JSON object'
 
