@@ -79,7 +79,7 @@ function isTaken(port) {
 function start(service) {
   // Its own process group: Ctrl-C reaches this process alone, which then ends the others in good order.
   const child = spawn(process.execPath, service.command, {
-    cwd: root, detached: true, stdio: ['ignore', 'pipe', 'pipe'],
+    cwd: root, detached: true, stdio: ['ignore', 'pipe', 'pipe'], env: { LOG_FORMAT: 'text', ...process.env },
   })
   running.set(service, child)
   for (const stream of [child.stdout, child.stderr]) {

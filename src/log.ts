@@ -4,27 +4,58 @@ import { pino, type Logger } from 'pino'
 
 export type Log = Logger
 
-/** Oathkeeper's and Kratos' level names are accepted beside pino's. */
-export function createLog(level: string, format: 'json' | 'text'): Log {
-  const options = {
+/** Oathkeeper's and Kratos' level names are accepted beside pino's. Without a format, it is what standard output is made for. */
+export function createLog(level: string, format: 'json' | 'text' = process.stdout.isTTY ? 'text' : 'json'): Log {
+  return format === 'json' ? pino(logOptions(level)) : pino(logOptions(level), plainLines())
+}
+
+/** How lines are made, whoever takes them. */
+export function logOptions(level: string) {
+  return {
     level: levelNames[level] ?? level,
     base: null,
     timestamp: () => `,"time":"${new Date().toISOString()}"`,
     formatters: { level: (label: string) => ({ level: label }) },
+    serializers: { err: (error: unknown) => describeError(error) },
   }
-  return format === 'json' ? pino(options) : pino(options, plainLines())
+}
+
+/** From now on; children of the log that exist already keep theirs. */
+export function setLevel(log: Log, level: string): void {
+  log.level = levelNames[level] ?? level
 }
 
 const levelNames: Readonly<Record<string, string>> = { warning: 'warn', panic: 'fatal' }
+
+/**
+ * What kind of error it is, where it comes from and what caused it. No other property of it: a refused command of Redis holds its
+ * arguments, a failed request its header fields.
+ */
+function describeError(error: unknown, depth = 0): ErrorLine {
+  if (!(error instanceof Error)) return { type: typeof error }
+  const { name, message, stack, cause } = error
+  const code = 'code' in error && typeof error.code === 'string' ? { code: error.code } : {}
+  return { type: name, ...code, message, ...(stack === undefined ? {} : { stack }), ...(cause instanceof Error && depth < maxCauses ? { cause: describeError(cause, depth + 1) } : {}) }
+}
+
+interface ErrorLine {
+  readonly type: string
+  readonly code?: string
+  readonly message?: string
+  readonly stack?: string
+  readonly cause?: ErrorLine
+}
+
+/** An error may be its own cause. */
+const maxCauses = 5
 
 function plainLines(): Writable {
   return new Writable({
     write(chunk: Buffer, _encoding, done) {
       const { time, level, msg = '', err, ...rest } = JSON.parse(chunk.toString()) as Record<string, unknown>
       const fields = Object.entries(rest).map(([name, value]) => `${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`)
-      const stack = (err as { stack?: string } | undefined)?.stack
       const lines = [`${String(time).slice(11, 19)} ${String(level).padEnd(5)} ${[msg, ...fields].join(' ')}`]
-      if (stack !== undefined) lines.push(stack)
+      for (let error = err as ErrorLine | undefined; error !== undefined; error = error.cause) lines.push(error.stack ?? error.message ?? error.type)
       process.stdout.write(`${lines.join('\n')}\n`, () => { done() })
     },
   })

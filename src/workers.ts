@@ -18,6 +18,8 @@ export interface Ports {
 export interface Workers extends Ports {
   /** Tells all of them to stop, and to hurry once `hurry` is aborted; resolves when they are gone. */
   stop(hurry: AbortSignal): Promise<void>
+  /** Has each of them read the configuration again. */
+  reload(): void
 }
 
 /** The number of this worker, counted from 1 over all that were started; `undefined` in any other process. */
@@ -73,6 +75,9 @@ export async function startWorkers(count: number, log: Log): Promise<Workers> {
       if (hurry.aborted) onHurry()
       await Promise.all(lives)
       hurry.removeEventListener('abort', onHurry)
+    },
+    reload() {
+      for (const worker of Object.values(cluster.workers ?? {})) worker?.process.kill('SIGHUP')
     },
   }
 }

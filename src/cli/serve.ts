@@ -12,16 +12,18 @@ import { readProviders } from '../selfservice/strategies/oidc/settings.js'
 import { startGateway } from '../start.js'
 import { version } from '../version.js'
 import { leave, startWorkers, untilTold, workerId, type Workers } from '../workers.js'
+import { followConfig, type FollowedConfig } from './follow-config.js'
 import { configFiles, configOptions, readOptions } from './options.js'
 
 /** Resolves when the gateway has stopped. SIGTERM and SIGINT stop it; a second one does so at once. */
 export async function serve(args: readonly string[]): Promise<number> {
   const { values } = readOptions(args, configOptions)
-  const loaded = await loadChecked(configFiles(values.config))
+  const load = () => loadChecked(configFiles(values.config))
+  const loaded = await load()
   const { level, format } = loaded.config.log
   const log = createLog(level, format)
   const workers = workerCount(loaded.config)
-  if (workerId !== undefined) return serveAsWorker(loaded, workers, log.child({ worker: workerId }))
+  if (workerId !== undefined) return serveAsWorker(loaded, load, workers, log.child({ worker: workerId }))
 
   for (const warning of [...loaded.warnings, ...checkRuntime(process.versions.node, process.env)]) log.warn(warning)
 
@@ -29,16 +31,21 @@ export async function serve(args: readonly string[]): Promise<number> {
   log.info({
     version, workers: workers === 1 ? undefined : workers, public: `${loaded.config.serve.public.host}:${gateway.publicPort}`, admin: `${loaded.config.serve.admin.host}:${gateway.adminPort}`,
   }, 'oathgate is ready')
-  await stopOnSignal(gateway, log)
+  const followed = followConfig(loaded, load, log)
+  await untilSignal(gateway, followed, log)
+  followed.close()
   return 0
 }
 
 /** One of several, started by the process that was asked to serve. */
-async function serveAsWorker(loaded: LoadedConfig, workers: number, log: Log): Promise<number> {
+async function serveAsWorker(loaded: LoadedConfig, load: () => Promise<LoadedConfig>, workers: number, log: Log): Promise<number> {
   const hurry = new AbortController()
   try {
     const gateway = await startGateway(withShareOfCores(loaded, workers), log)
+    const followed = followConfig(loaded, load, log, { told: false })
+    process.on('SIGHUP', followed.reload)
     await untilTold(gateway, hurry)
+    followed.close()
     await gateway.stop(hurry.signal)
     return 0
   } finally {
@@ -70,7 +77,8 @@ export async function loadChecked(files: readonly string[]): Promise<LoadedConfi
   return loaded
 }
 
-async function stopOnSignal(gateway: Pick<Workers, 'stop'>, log: Log): Promise<void> {
+/** SIGHUP reads the configuration again; on a terminal it is the terminal's last word. */
+async function untilSignal(gateway: Pick<Workers, 'stop'> & Partial<Pick<Workers, 'reload'>>, followed: FollowedConfig, log: Log): Promise<void> {
   const hurry = new AbortController()
   await new Promise<void>(resolve => {
     let asked = false
@@ -85,6 +93,14 @@ async function stopOnSignal(gateway: Pick<Workers, 'stop'>, log: Log): Promise<v
     }
     process.on('SIGTERM', onSignal)
     process.on('SIGINT', onSignal)
+    process.on('SIGHUP', signal => {
+      if (process.stdout.isTTY) {
+        onSignal(signal)
+        return
+      }
+      followed.reload()
+      gateway.reload?.()
+    })
   })
   await gateway.stop(hurry.signal)
 }

@@ -5,7 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import type { Test } from 'tap'
 
-import { prepareGateway, type GatewayOptions, type TestGateway } from './gateway.js'
+import { prepareGateway, type GatewayOptions, type GatewayPlace, type TestGateway } from './gateway.js'
 
 /** The built command line. */
 export const gatewayProgram = fileURLToPath(new URL('../../dist/main.js', import.meta.url))
@@ -22,15 +22,24 @@ export interface GatewayProcess extends Omit<TestGateway, 'logged' | 'stop'> {
   start(): Promise<void>
 }
 
+export interface Launch {
+  /** Absent: one is prepared from the options. */
+  readonly place?: GatewayPlace
+  /** A program with its arguments that runs the gateway's command line. */
+  readonly through?: readonly string[]
+  readonly cwd?: string
+}
+
 /** Runs `oathgate serve` until the test ends. Resolves when it is ready. */
-export async function startGatewayProcess(t: Test, options: GatewayOptions = {}): Promise<GatewayProcess> {
-  const { file, ...place } = await prepareGateway(t, options)
+export async function startGatewayProcess(t: Test, options: GatewayOptions = {}, launch: Launch = {}): Promise<GatewayProcess> {
+  const { file, ...place } = launch.place ?? await prepareGateway(t, options)
   const output: string[] = []
   let child: ChildProcess | undefined
 
   async function start(): Promise<void> {
-    const started = spawn(process.execPath, [gatewayProgram, 'serve', '-c', file], {
-      stdio: ['ignore', 'pipe', 'pipe'], env: { PATH: process.env['PATH'], ...options.env },
+    const [program = '', ...args] = [...launch.through ?? [], process.execPath, gatewayProgram, 'serve', '-c', file]
+    const started = spawn(program, args, {
+      cwd: launch.cwd, stdio: ['ignore', 'pipe', 'pipe'], env: { PATH: process.env['PATH'], ...options.env },
     })
     child = started
     for (const stream of [started.stdout, started.stderr]) stream.setEncoding('utf8').on('data', (text: string) => output.push(text))

@@ -9,7 +9,7 @@ import { pino } from 'pino'
 import type { Test } from 'tap'
 
 import { loadConfig } from '../../src/config/load.js'
-import type { Log } from '../../src/log.js'
+import { logOptions, type Log } from '../../src/log.js'
 import { startGateway, type RunningGateway } from '../../src/start.js'
 
 export interface TestGateway {
@@ -118,7 +118,7 @@ function testConfig(folder: string, port: number, adminPort: number): Record<str
 }
 
 function recordingLog(logged: Record<string, unknown>[], level: string): Log {
-  return pino({ level, base: null }, new Writable({
+  return pino({ level, base: null, serializers: logOptions(level).serializers }, new Writable({
     write(chunk: Buffer, _encoding, done) {
       logged.push(JSON.parse(chunk.toString()) as Record<string, unknown>)
       done()

@@ -1,54 +1,27 @@
 /** Rules in a file, or in the files of a folder: `file://./rules.yml`, `file:///etc/oathgate/rules/`, or a path alone. */
-import { type FSWatcher, createReadStream, watch } from 'node:fs'
-import { readdir, realpath, stat } from 'node:fs/promises'
-import { dirname, join, relative, resolve } from 'node:path'
+import { createReadStream } from 'node:fs'
+import { readdir, stat } from 'node:fs/promises'
+import { join, relative, resolve } from 'node:path'
 
+import { watchPath, type PathWatch } from '../../config/watch-path.js'
 import type { RuleFile } from '../rules.js'
 import type { Repository } from './repository.js'
-
-/** Long enough for an editor, or for a mount that swaps links, to be done. */
-const quietMs = 100
-/** In a folder that is never quiet, changes are looked for after this time. */
-const patienceMs = 1000
 
 /** `url` may be relative to `baseDir`. */
 export function fileRepository(url: string, baseDir: string, maxBytes: number): Repository {
   const path = resolve(baseDir, pathOf(url))
-  let watchers: FSWatcher[] = []
-  let timer: NodeJS.Timeout | undefined
-  let changed: (() => void) | undefined
-
-  let since: number | undefined
-  const noticed = (): void => {
-    since ??= Date.now()
-    clearTimeout(timer)
-    timer = setTimeout(() => {
-      since = undefined
-      changed?.()
-    }, Math.min(quietMs, Math.max(0, since + patienceMs - Date.now())))
-    timer.unref()
-  }
-
-  const rewatch = async (): Promise<void> => {
-    if (changed === undefined) return
-    const folders = await foldersOf(path)
-    for (const watcher of watchers) watcher.close()
-    watchers = changed === undefined ? [] : folders.flatMap(folder => watchFolder(folder, noticed))
-  }
+  let watching: PathWatch | undefined
 
   return {
     async read() {
-      // before reading: what changes while it is read is noticed
-      await rewatch()
+      await watching?.renew()
       return readFiles(path, baseDir, maxBytes)
     },
-    watch(call) {
-      changed = call
+    watch(changed) {
+      watching = watchPath(path, changed)
     },
     close() {
-      changed = undefined
-      clearTimeout(timer)
-      for (const watcher of watchers) watcher.close()
+      watching?.close()
     },
   }
 }
@@ -105,28 +78,4 @@ async function readSmallFile(path: string, maxBytes: number): Promise<string> {
 function nameOf(path: string, baseDir: string): string {
   const short = relative(baseDir, path)
   return short.startsWith('..') || short === '' ? path : short
-}
-
-/** The folders in which a change of the file would show: its own, and that of the file it links to (security X13). */
-async function foldersOf(path: string): Promise<string[]> {
-  const folders = new Set([dirname(path)])
-  try {
-    const real = await realpath(path)
-    folders.add(dirname(real))
-    if ((await stat(real)).isDirectory()) folders.add(real)
-  } catch {
-    // gone for now; its folder tells when it is back
-  }
-  return [...folders]
-}
-
-/** Empty when the system can't watch it: then the poll interval has to do. */
-function watchFolder(folder: string, noticed: () => void): FSWatcher[] {
-  try {
-    const watcher = watch(folder, { persistent: false }, noticed)
-    watcher.on('error', () => { watcher.close() })
-    return [watcher]
-  } catch {
-    return []
-  }
 }

@@ -108,7 +108,7 @@ export const metrics = {
 export const log = {
   type: 'object', additionalProperties: false, default: {},
   properties: {
-    level: { enum: ['trace', 'debug', 'info', 'warning', 'warn', 'error', 'fatal', 'panic'], default: 'info', description: 'The least severe level that is written.' },
-    format: { enum: ['json', 'text'], default: 'json', description: '`text` is for reading on a terminal.' },
+    level: { enum: ['trace', 'debug', 'info', 'warning', 'warn', 'error', 'fatal', 'panic'], default: 'info', description: 'The least severe level that is written. A change takes effect at once.' },
+    format: { enum: ['json', 'text'], description: '`text` is for reading. Without it: `text` on a terminal, `json` everywhere else.' },
   },
 } as const
