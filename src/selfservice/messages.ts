@@ -46,6 +46,7 @@ const sentences: { readonly [code: string]: Sentence } = {
 
   unknown_trait: p => `Additional property ${p('property')} is not allowed`,
   traits_too_long: p => `What you entered must not be longer than ${p('max')} bytes altogether`,
+  identifier_not_proven: p => `${p('provider')} does not confirm what you would log in with (email, phone, username, ...). Please sign up in another way.`,
   given_twice: p => `${p('property')} must be given only once`,
   identifier_characters: p => `${p('property')} contains characters that can not be seen`,
   identifier_too_long: p => `${p('property')} must not be longer than ${p('max')} bytes`,

@@ -2,6 +2,7 @@
 import { GatewayError, toGatewayError } from '../errors.js'
 import type { Submission } from '../http/submission.js'
 import type { Flow, IdentifierClaim, Identity, Method } from '../store/records.js'
+import { atEvenPace } from './even-pace.js'
 import { refuse, startAgain, takeUpFlow } from './flow.js'
 import type { JobContext } from './jobs/job.js'
 import { runJobs } from './jobs/run.js'
@@ -9,6 +10,9 @@ import { redirectTo, type Reply } from '../http/reply.js'
 import type { SelfService } from './service.js'
 import type { Registrable } from './strategies/strategy.js'
 import type { Visit } from './visit.js'
+
+/** Well above what hashing, storing and the jobs take: a taken identifier spares the store a write. */
+const hidingStepMs = 250
 
 /** Cheap to dear: the flow, the traits, the password's policy; then the flow is spent, and only then is anything hashed. */
 export async function submitRegistration(visit: Visit, submission: Submission, service: SelfService): Promise<Reply> {
@@ -21,7 +25,8 @@ export async function submitRegistration(visit: Visit, submission: Submission, s
   if ('problems' in outcome) return refuse(flow, 'password', outcome.problems, outcome.values, visit, service)
 
   await service.limits.register(visit.request.clientAddress)
-  return completeRegistration(flow, 'password', outcome, visit, service)
+  const complete = (): Promise<Reply> => completeRegistration(flow, 'password', outcome, visit, service)
+  return service.hidesAccounts ? atEvenPace(hidingStepMs, complete) : complete()
 }
 
 /**

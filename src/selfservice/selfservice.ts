@@ -66,7 +66,10 @@ export function createSelfService(config: Config, parts: SelfServiceParts): Self
     },
     password: strategies.password.enabled ? createPasswordStrategy({ store, schema, policy, hasher }) : undefined,
     oidc: strategies.oidc.enabled
-      ? createOidcStrategy({ providers, schema, redirectUri: urls.oidcCallback, onFailure: onProviderFailure })
+      ? createOidcStrategy({
+        providers, schema, redirectUri: urls.oidcCallback, onFailure: onProviderFailure,
+        onlyProvenIdentifiers: config.security.account_enumeration.mitigate,
+      })
       : undefined,
   }
 }

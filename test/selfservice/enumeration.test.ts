@@ -8,7 +8,10 @@ import t from 'tap'
 import { loadChecked } from '../../src/cli/serve.js'
 import { countIdentities, flowIdOf, goodPassword, open, readForm, signUp, whoAmI, logIn, type Kind } from '../helpers/flows.js'
 import { startTestGateway, ui, type TestGateway } from '../helpers/gateway.js'
-import { newVisitor, type Page } from '../helpers/visitor.js'
+import { startHostileProvider } from '../helpers/hostile-provider.js'
+import { personClaims, startOidcGateway } from '../helpers/oidc-gateway.js'
+import { beginFlow, flowDocument, formOf, messagesOf, submitForm } from '../helpers/provider.js'
+import { newVisitor, type Page, type Visitor } from '../helpers/visitor.js'
 
 /** Everything that a page says, without what is new each time. */
 function outline({ status, headers, text, location }: Page): object {
@@ -123,6 +126,52 @@ t.test('A1 a registration that hides accounts answers alike for new and taken id
 
   t.same(heard.map(({ taken }) => taken), [undefined, true])
   t.equal(heard[0]?.identity.id, heard[1]?.identity.id)
+})
+
+t.test('A1 where accounts are hidden, nobody learns through a provider whether a typed address has one', async t => {
+  const provider = await startHostileProvider(t, 'acme')
+  const after = [{ run: 'redirect', config: { default_redirect_url: `${ui}/look-into-your-mail` } }]
+  const gateway = await startOidcGateway(t, [{ ...provider.config, claims: personClaims }], {
+    config: { security: { account_enumeration: { mitigate: true } } },
+    selfservice: { registration: { after: { password: after, oidc: after } } },
+  })
+  t.equal((await newVisitor().submitJson(`${gateway.adminUrl}/identities`, { traits: { email: 'taken@example.org' } })).status, 201)
+
+  const comeBack = async (visitor: Visitor, sub: string): Promise<Page> => {
+    const away = await submitForm(visitor, await beginFlow(gateway, visitor, 'registration'), { provider: 'acme' })
+    return visitor.visit(provider.agree(away.location ?? '', sub))
+  }
+  const typed = async (email: string, sub: string): Promise<object> => {
+    provider.behaviour.claims = { email: undefined }
+    const visitor = newVisitor()
+    const page = await submitForm(visitor, await flowDocument(gateway.adminUrl, await comeBack(visitor, sub)), { 'provider': 'acme', 'traits.email': email })
+    const document = await flowDocument(gateway.adminUrl, page)
+    return JSON.parse(JSON.stringify({ page: outline(page), messages: messagesOf(document), names: Object.keys(formOf(document).fields) }).replaceAll(email, '…')) as object
+  }
+  const taken = await typed('taken@example.org', 'mallory')
+  t.match(taken, { page: { status: 302 }, messages: [/^acme does not confirm what you would log in with/] })
+  t.strictSame(await typed('fresh@example.org', 'trudy'), taken)
+  t.equal(await countIdentities(gateway), 1)
+
+  provider.behaviour.claims = { email: 'vouched@example.org', email_verified: true }
+  t.equal((await comeBack(newVisitor(), 'ann')).location, `${ui}/look-into-your-mail`)
+  t.equal(await countIdentities(gateway), 2)
+})
+
+t.test('A2 where accounts are hidden, a sign-up takes a whole step, whatever it did', async t => {
+  const gateway = await startTestGateway(t, {
+    config: {
+      security: { account_enumeration: { mitigate: true } },
+      selfservice: { registration: { after: { password: [{ run: 'redirect', config: { default_redirect_url: `${ui}/look-into-your-mail` } }] } } },
+    },
+  })
+  for (const username of ['person1', 'person1']) {
+    const visitor = newVisitor()
+    const form = await open(visitor, gateway, 'registration')
+    const at = performance.now()
+    await visitor.submit(form.action, { csrf_token: form.csrf, 'password': goodPassword, 'traits.username': username, 'traits.foobar': 'bar' })
+    t.ok(performance.now() - at >= 250, username)
+  }
 })
 
 t.test('A1 a job that would tell is refused where accounts are hidden', async t => {

@@ -109,7 +109,7 @@ export const security = {
   properties: {
     account_enumeration: {
       type: 'object', additionalProperties: false, default: {},
-      properties: { mitigate: { type: 'boolean', default: false, description: 'Whether registration answers alike for new and for existing identifiers.' } },
+      properties: { mitigate: { type: 'boolean', default: false, description: 'Whether registration answers alike for new and for existing identifiers, and after the same time. Through a provider people can then sign up only with identifiers that it vouches for.' } },
     },
     rate_limits: {
       type: 'object', additionalProperties: false, default: {},

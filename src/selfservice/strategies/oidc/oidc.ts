@@ -20,6 +20,8 @@ export interface OidcStrategyOptions {
   readonly schema: IdentitySchema
   /** Where providers send browsers back to: the whole URL, by provider id. */
   readonly redirectUri: (provider: string) => string
+  /** Whether whoever signs up may log in only with what the provider vouches for: to be told that a typed address is taken says that it has an account (security A1). */
+  readonly onlyProvenIdentifiers: boolean
   /** Learns what went wrong with a provider; nothing secret. */
   readonly onFailure: (provider: string, detail: string) => void
 }
@@ -28,7 +30,7 @@ export interface OidcStrategyOptions {
 const attemptLifespanMs = 600_000
 
 /** Asks no provider before somebody wants to sign in with it. */
-export function createOidcStrategy({ providers: settings, schema, redirectUri, onFailure }: OidcStrategyOptions): OidcStrategy {
+export function createOidcStrategy({ providers: settings, schema, redirectUri, onlyProvenIdentifiers, onFailure }: OidcStrategyOptions): OidcStrategy {
   const providers = new Map<string, Provider>(settings.map(entry => {
     return [entry.id, entry.protocol === 'github' ? createGithubProvider(entry) : createOpenidProvider(entry, detail => { onFailure(entry.id, detail) })]
   }))
@@ -74,7 +76,13 @@ export function createOidcStrategy({ providers: settings, schema, redirectUri, o
       const open = withoutAsserted(traits, proof.asserted)
       const problems = schema.validate(traits)
       if (problems.length > 0) return { problems, values: open }
-      return { values: open, identity: async () => newIdentity(proof, traits, schema.identifiers(traits)) }
+
+      const identifiers = schema.identifiers(traits)
+      const proven = onlyProvenIdentifiers ? schema.identifiers(proof.asserted) : identifiers
+      if (identifiers.some(identifier => !proven.includes(identifier))) {
+        return { problems: [{ code: 'identifier_not_proven', params: { provider: proof.provider } }], values: open }
+      }
+      return { values: open, identity: async () => newIdentity(proof, traits, identifiers) }
     },
   }
 
