@@ -113,7 +113,7 @@ export async function startGateway({ config, baseDir, placeOf }: LoadedConfig, l
     const server = publicServer(config, parts, ending.signal, metrics)
     metrics.watch({
       version, rules: { count: () => rules.current().count, status: rules.status },
-      connections: () => openConnections(server), tunnels: () => upgrader.tunnels(), hashing: () => hasher.load(),
+      storeAnswers: () => store.ping().then(() => true, () => false), connections: () => openConnections(server), tunnels: () => upgrader.tunnels(), hashing: () => hasher.load(),
     })
     const publicSide = await listen(server, config.serve.public.host, config.serve.public.port)
     opened.push(async () => { publicSide.close() })

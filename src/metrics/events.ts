@@ -25,7 +25,7 @@ export function createEventMetrics(registry: Registry): EventMetrics {
   const flowsFailed = counter('oathgate_flows_failed_total',
     'Beginnings and submits of flows that failed, by the code of the first problem shown in the form, or of the error; kind and method are empty where they are not known yet.',
     ['kind', 'method', 'reason'])
-  const jobFailures = counter('oathgate_job_failures_total', 'Jobs (web_hook and the like) that failed or objected, by the code of the error.', ['job', 'kind', 'code'])
+  const jobFailures = counter('oathgate_job_failures_total', 'Jobs (web_hook and the like) that failed or objected, by what `run` calls them and the code of the error.', ['run', 'kind', 'code'])
   const providerFailures = counter('oathgate_oidc_provider_failures_total', 'Sign-ins that failed because of the provider.', ['provider'])
   const rateLimited = counter('oathgate_rate_limited_total', 'Attempts refused by security.rate_limits.', ['limit'])
   const sessionsCreated = counter('oathgate_sessions_created_total', 'Sessions issued by this process.', [])
@@ -45,7 +45,7 @@ export function createEventMetrics(registry: Registry): EventMetrics {
       flowStarted: kind => { flowsStarted.inc({ kind }) },
       flowCompleted: (kind, method) => { flowsCompleted.inc({ kind, method }) },
       flowFailed: (kind, method, reason) => { flowsFailed.inc({ kind: kind ?? '', method: method ?? '', reason }) },
-      jobFailed: (job, kind, code) => { jobFailures.inc({ job, kind, code }) },
+      jobFailed: (job, kind, code) => { jobFailures.inc({ run: job, kind, code }) },
       providerFailed: provider => { providerFailures.inc({ provider }) },
       rateLimited: limit => { rateLimited.inc({ limit }) },
     },

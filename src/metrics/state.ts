@@ -9,6 +9,8 @@ export interface GatewayState {
     readonly count: () => number
     readonly status: () => { readonly loadedAt: number, readonly error?: string }
   }
+  /** Whether the store answers and may be written to. */
+  readonly storeAnswers: () => Promise<boolean>
   /** Open connections of the public listener. */
   readonly connections: () => Promise<number>
   /** Open WebSockets. */
@@ -17,7 +19,7 @@ export interface GatewayState {
   readonly hashing: () => { readonly running: number, readonly waiting: number }
 }
 
-export function exposeState(registry: Registry, { version, rules, connections, tunnels, hashing }: GatewayState): void {
+export function exposeState(registry: Registry, { version, rules, storeAnswers, connections, tunnels, hashing }: GatewayState): void {
   const gauge = (name: string, help: string, read: () => number | Promise<number>): unknown => new Gauge({
     name, help, registers: [registry],
     async collect() { this.set(await read()) },
@@ -29,6 +31,7 @@ export function exposeState(registry: Registry, { version, rules, connections, t
   gauge('oathgate_access_rules_loaded_timestamp_seconds', 'When the access rules in force were loaded.', () => rules.status().loadedAt / 1000)
   gauge('oathgate_access_rules_reload_failed', '1 while what the repositories hold was refused and the last good rules stay in force.',
     () => rules.status().error === undefined ? 0 : 1)
+  gauge('oathgate_store_up', '1 when the store answered this scrape and may be written to, else 0.', async () => await storeAnswers() ? 1 : 0)
   gauge('oathgate_connections', 'Open client connections of the public listener, WebSockets included.', connections)
   gauge('oathgate_tunnels', 'Open WebSockets.', tunnels)
   gauge('oathgate_password_hashes_running', 'Passwords that are being hashed.', () => hashing().running)

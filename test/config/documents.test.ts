@@ -32,6 +32,11 @@ t.test('docs/handlers.md is what `oathgate docs handlers` prints', t => {
   t.end()
 })
 
+t.test('docs/metrics.md is what `oathgate docs metrics` prints', t => {
+  t.equal(text('docs/metrics.md'), documentText('metrics'))
+  t.end()
+})
+
 t.test('docs/configuration.md is what `oathgate docs reference` prints', t => {
   t.equal(text('docs/configuration.md'), configReference())
   t.end()

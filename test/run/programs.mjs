@@ -1,4 +1,4 @@
-/** The programs that tests need beyond npm: a Redis and a browser. */
+/** The programs that tests need beyond npm: a Redis, a browser and a Prometheus. */
 import { spawnSync } from 'node:child_process'
 import { accessSync, constants } from 'node:fs'
 import { delimiter, join } from 'node:path'
@@ -6,6 +6,7 @@ import { delimiter, join } from 'node:path'
 const needed = [
   { program: 'redis-server', debianPackage: 'redis-server' },
   { program: 'chromium', debianPackage: 'chromium' },
+  { program: 'prometheus', debianPackage: 'prometheus' },
 ]
 
 /**
