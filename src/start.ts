@@ -24,7 +24,7 @@ import { loadIdentitySchemas, type IdentitySchema } from './identity/identity-sc
 import { createHasher } from './identity/password-hash.js'
 import { createPasswordPolicy } from './identity/password-policy.js'
 import type { Log } from './log.js'
-import { createMetrics, type Metrics } from './metrics/metrics.js'
+import { createMetrics, type Fellows, type Metrics } from './metrics/metrics.js'
 import { createForwarder } from './proxy/forward.js'
 import { createUpgrader } from './proxy/upgrade.js'
 import { logRefused } from './request-log.js'
@@ -52,8 +52,11 @@ export interface RunningGateway {
   stop(hurry?: AbortSignal): Promise<void>
 }
 
-/** Rejects with a sentence when something that the configuration names is not there or not right; nothing runs then. */
-export async function startGateway({ config, baseDir, placeOf }: LoadedConfig, log: Log): Promise<RunningGateway> {
+/**
+ * Rejects with a sentence when something that the configuration names is not there or not right; nothing runs then. `fellows`
+ * are the other processes behind the same ports, if any.
+ */
+export async function startGateway({ config, baseDir, placeOf }: LoadedConfig, log: Log, fellows?: Fellows): Promise<RunningGateway> {
   const schemas = await loadIdentitySchemas({
     defaultUrl: config.identity.traits.default_schema_url, schemas: config.identity.traits.schemas, baseDir,
   })
@@ -71,7 +74,7 @@ export async function startGateway({ config, baseDir, placeOf }: LoadedConfig, l
       durability: config.store.durability, warn: message => { log.warn(message) },
     })
     opened.push(() => kept.close())
-    const metrics = createMetrics({ rules: () => rules.current(), maxRules: config.metrics.max_rules })
+    const metrics = createMetrics({ rules: () => rules.current(), maxRules: config.metrics.max_rules, ...fellows && { fellows } })
     const store = cached(observedStore(kept, metrics.store.ended), config.session.cache_entries, metrics.store.sessionLookedUp)
     const sessions = createSessions(store, {
       secrets, lifespanMs: durationMs(config.session.lifespan), idleLifespanMs: durationMs(config.session.idle_lifespan),

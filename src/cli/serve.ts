@@ -11,7 +11,8 @@ import { checkJobs } from '../selfservice/jobs/compile.js'
 import { readProviders } from '../selfservice/strategies/oidc/settings.js'
 import { startGateway } from '../start.js'
 import { version } from '../version.js'
-import { leave, startWorkers, untilTold, workerId, type Workers } from '../workers.js'
+import { startWorkers, type Workers } from '../workers/primary.js'
+import { leave, shareMeasures, untilTold, workerId } from '../workers/worker.js'
 import { followConfig, type FollowedConfig } from './follow-config.js'
 import { configFiles, configOptions, readOptions } from './options.js'
 
@@ -23,7 +24,7 @@ export async function serve(args: readonly string[]): Promise<number> {
   const { level, format } = loaded.config.log
   const log = createLog(level, format)
   const workers = workerCount(loaded.config)
-  if (workerId !== undefined) return serveAsWorker(loaded, load, workers, log.child({ worker: workerId }))
+  if (workerId !== undefined) return serveAsWorker(workerId, loaded, load, workers, log.child({ worker: workerId }))
 
   for (const warning of [...loaded.warnings, ...checkRuntime(process.versions.node, process.env)]) log.warn(warning)
 
@@ -38,10 +39,12 @@ export async function serve(args: readonly string[]): Promise<number> {
 }
 
 /** One of several, started by the process that was asked to serve. */
-async function serveAsWorker(loaded: LoadedConfig, load: () => Promise<LoadedConfig>, workers: number, log: Log): Promise<number> {
+async function serveAsWorker(
+  id: number, loaded: LoadedConfig, load: () => Promise<LoadedConfig>, workers: number, log: Log,
+): Promise<number> {
   const hurry = new AbortController()
   try {
-    const gateway = await startGateway(withShareOfCores(loaded, workers), log)
+    const gateway = await startGateway(withShareOfCores(loaded, workers), log, { id, share: shareMeasures })
     const followed = followConfig(loaded, load, log, { told: false })
     process.on('SIGHUP', followed.reload)
     await untilTold(gateway, hurry)

@@ -1,5 +1,5 @@
 /** Everything that the gateway measures of itself, in one registry: parts tell it through plain functions and know no Prometheus. */
-import { Registry, collectDefaultMetrics } from 'prom-client'
+import { AggregatorRegistry, Registry, collectDefaultMetrics } from 'prom-client'
 
 import { createEventMetrics, type EventMetrics } from './events.js'
 import { createRequestMetrics, type RequestMetrics } from './requests.js'
@@ -32,14 +32,24 @@ export interface MetricsSettings {
   readonly rules: CurrentRules
   /** `metrics.max_rules`. */
   readonly maxRules: number
+  /** Absent when this process is the gateway alone. */
+  readonly fellows?: Fellows
+}
+
+/** Other processes behind the same port: a scrape reaches one of them and gets the metrics of all, each with a label `worker`. */
+export interface Fellows {
+  readonly id: number
+  /** Offers what this process has measured to the others; the result resolves to what all have measured, this one included. */
+  readonly share: (measure: () => Promise<readonly object[]>) => () => Promise<readonly (readonly object[])[]>
 }
 
 /** A registry of its own, so that several gateways in one process do not meet. */
-export function createMetrics({ rules, maxRules }: MetricsSettings): Metrics {
+export function createMetrics({ rules, maxRules, fellows }: MetricsSettings): Metrics {
   const registry = new Registry()
   const requests = createRequestMetrics(registry, rules, maxRules)
   const store = createStoreMetrics(registry)
   const events = createEventMetrics(registry)
+  const ofAll = fellows?.share(async () => ofWorker(fellows.id, await registry.getMetricsAsJSON() as unknown as Measured[]))
   return {
     requests, store, events,
     watch(state) {
@@ -47,7 +57,18 @@ export function createMetrics({ rules, maxRules }: MetricsSettings): Metrics {
       collectDefaultMetrics({ register: registry, prefix: 'oathgate_' })
     },
     contentType: registry.contentType,
-    text: () => registry.metrics(),
+    text: async () => ofAll === undefined ? registry.metrics() : AggregatorRegistry.aggregate([...await ofAll()] as object[][]).metrics(),
     describe: () => registry.getMetricsAsArray() as unknown as MetricDescription[],
   }
+}
+
+/** As much as is needed of what prom-client writes down. */
+interface Measured {
+  readonly values: readonly { readonly labels: object }[]
+}
+
+/** With a label that keeps what workers counted apart, so that one that starts anew does not take from the others' counts. */
+function ofWorker(id: number, measured: readonly Measured[]): object[] {
+  const labelled = ({ labels, ...value }: { readonly labels: object }): object => ({ ...value, labels: { ...labels, worker: id } })
+  return measured.map(metric => ({ ...metric, aggregator: 'sum', values: metric.values.map(labelled) }))
 }

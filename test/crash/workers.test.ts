@@ -122,6 +122,30 @@ t.test('a worker that is told to stop finishes what it has begun, under load, an
   t.match(lines(gateway).filter(line => line['msg'] === 'a worker stopped; another takes its place'), [{ code: 0 }, { code: 0 }])
 })
 
+t.test('whichever worker is asked for metrics answers for all, and keeps them apart', { skip: redisSkip }, async t => {
+  const gateway = await startWorkers(t)
+  for (let count = 0; count < 10; count++) await visit(`${gateway.url}/open`)
+  const scrape = async (): Promise<string> => (await fetch(`${gateway.adminUrl}/metrics`, { headers: { connection: 'close' } })).text()
+  const forwarded = (text: string): number[] => text.split('\n')
+    .filter(line => line.startsWith('oathgate_http_requests_total{') && line.includes('rule="open"'))
+    .map(line => Number(line.split(' ').at(-1)))
+
+  for (const text of [await scrape(), await scrape()]) {
+    t.strictSame(forwarded(text).length, 2, 'one series of each worker')
+    t.equal(forwarded(text).reduce((sum, count) => sum + count, 0), 10)
+    t.equal(text.split('\n').filter(line => line.startsWith('# TYPE oathgate_http_requests_total')).length, 1)
+    t.match(text, /^oathgate_build_info\{.*worker="2"/m)
+    t.notMatch(text, /\bnull\b/)
+  }
+
+  const frozen = childrenOf(gateway.pid)[0] as number
+  process.kill(frozen, 'SIGSTOP')
+  t.teardown(() => process.kill(frozen, 'SIGCONT'))
+  const answers = await Promise.all(Array.from({ length: 2 }, () => Promise.race([scrape(), pause(3_000)])))
+  t.ok(answers.some(text => text?.includes('oathgate_http_requests_total')), 'the one that can answer does not wait for the one that can not')
+  process.kill(frozen, 'SIGCONT')
+})
+
 t.test('SIGTERM to all of them, as service supervisors send it, ends all in order', { skip: redisSkip }, async t => {
   const gateway = await startWorkers(t, { slowMs: 500 })
   const workers = childrenOf(gateway.pid)

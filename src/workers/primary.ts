@@ -6,13 +6,9 @@ import cluster, { type Worker } from 'node:cluster'
 import { once } from 'node:events'
 import { setTimeout as delay } from 'node:timers/promises'
 
-import type { Log } from './log.js'
-
-/** Where a gateway listens, as the worker that runs it found out. */
-export interface Ports {
-  readonly publicPort: number
-  readonly adminPort: number
-}
+import type { Log } from '../log.js'
+import type { Order, Ports, Report } from './messages.js'
+import { answerSurveys } from './survey.js'
 
 /** Workers that accept requests. */
 export interface Workers extends Ports {
@@ -22,18 +18,9 @@ export interface Workers extends Ports {
   reload(): void
 }
 
-/** The number of this worker, counted from 1 over all that were started; `undefined` in any other process. */
-export const workerId: number | undefined = cluster.worker?.id
-
 /** A worker that lives longer than this has a new one in its place at once; after shorter lives the pauses grow. */
 const settledMs = 10_000
 const longestPauseMs = 10_000
-
-/** What a worker says when it accepts requests, and what it is told. */
-interface Ready {
-  readonly ready: Ports
-}
-type Order = 'stop' | 'hurry'
 
 /**
  * Starts this program `count` times over; resolves when they accept requests. Rejects when the first of them ends before it
@@ -41,6 +28,9 @@ type Order = 'stop' | 'hurry'
  */
 export async function startWorkers(count: number, log: Log): Promise<Workers> {
   const ending = new AbortController()
+  // JSON has no NaN and no infinity; metrics have.
+  cluster.setupPrimary({ serialization: 'advanced' })
+  answerSurveys()
 
   async function keepUp(first: Worker): Promise<void> {
     let pauseMs = 0
@@ -82,36 +72,17 @@ export async function startWorkers(count: number, log: Log): Promise<Workers> {
   }
 }
 
-/**
- * For a worker: says where it listens, and resolves when it is told to stop. `hurry` is aborted when the primary says so.
- * SIGTERM stops this worker alone. SIGINT is the primary's business: a terminal sends it to all of them.
- */
-export async function untilTold({ publicPort, adminPort }: Ports, hurry: AbortController): Promise<void> {
-  await new Promise<void>(resolve => {
-    process.on('message', (order: Order) => {
-      if (order === 'hurry') hurry.abort()
-      else resolve()
-    })
-    process.on('SIGTERM', () => { resolve() })
-    process.on('SIGINT', () => undefined)
-    process.send?.({ ready: { publicPort, adminPort } } satisfies Ready)
-  })
-}
-
-/** For a worker that has stopped, or could not start: lets go of the primary, so that the process can end. */
-export function leave(): void {
-  cluster.worker?.disconnect()
-}
-
 function startWorker(log: Log): Worker {
   const worker = cluster.fork()
-  worker.once('message', () => { log.info({ worker: worker.id, pid: worker.process.pid }, 'a worker accepts requests') })
+  void untilReady(worker).then(() => { log.info({ worker: worker.id, pid: worker.process.pid }, 'a worker accepts requests') }, () => undefined)
   return worker
 }
 
 async function untilReady(worker: Worker): Promise<Ports> {
   return new Promise((resolve, reject) => {
-    worker.once('message', (message: Ready) => { resolve(message.ready) })
+    worker.on('message', (report: Report) => {
+      if ('ready' in report) resolve(report.ready)
+    })
     worker.once('exit', (code, signal) => { reject(new Error(`a worker ended before it accepted requests (${signal ?? code})`)) })
   })
 }
