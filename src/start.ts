@@ -21,7 +21,7 @@ import { createRequestIds } from './http/request-id.js'
 import { createPublicServer } from './http/server.js'
 import { createUpgradeResponse } from './http/upgrade-request.js'
 import { loadIdentitySchemas, type IdentitySchema } from './identity/identity-schema.js'
-import { createHasher } from './identity/password-hash.js'
+import { createHasher, type HasherOptions } from './identity/password-hash.js'
 import { createPasswordPolicy } from './identity/password-policy.js'
 import type { Log } from './log.js'
 import { createMetrics, type Fellows, type Metrics } from './metrics/metrics.js'
@@ -103,7 +103,7 @@ export async function startGateway({ config, baseDir, placeOf }: LoadedConfig, l
     const answerAdmin = adminHandler({
       service: {
         selfService, store, version, metrics, accepting: () => !ending.signal.aborted,
-        identities: { store, schemas, publicUrl: selfService.urls.public, adminUrl },
+        identities: { store, schemas, hasher, publicUrl: selfService.urls.public, adminUrl },
         rules: { documents: () => rules.current().documents, status: rules.status },
         publicJwks: remote.keySets.publicJwks,
       },
@@ -188,8 +188,11 @@ function assembleSelfService(config: Config, loaded: LoadedParts, events: Metric
   })
 }
 
-function hasherOptions({ hashers, selfservice }: Config): Parameters<typeof createHasher>[0] {
-  return { ...hashers.argon2, maxPasswordBytes: selfservice.strategies.password.config.max_password_bytes }
+function hasherOptions({ hashers, selfservice }: Config): HasherOptions {
+  return {
+    ...hashers.argon2, decoy: hashers.imported.decoy,
+    maxPasswordBytes: selfservice.strategies.password.config.max_password_bytes,
+  }
 }
 
 function forwarderOptions(config: Config): Parameters<typeof createForwarder>[0] {

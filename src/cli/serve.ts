@@ -66,7 +66,7 @@ function workerCount({ serve: { workers }, dsn }: Config): number {
 function withShareOfCores(loaded: LoadedConfig, workers: number): LoadedConfig {
   const { hashers } = loaded.config
   const concurrency = hashers.argon2.concurrency || Math.max(1, Math.floor((availableParallelism() - 1) / workers))
-  return { ...loaded, config: { ...loaded.config, hashers: { argon2: { ...hashers.argon2, concurrency } } } }
+  return { ...loaded, config: { ...loaded.config, hashers: { ...hashers, argon2: { ...hashers.argon2, concurrency } } } }
 }
 
 /** The configuration, with the settings of jobs and providers checked too. */

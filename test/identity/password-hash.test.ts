@@ -69,11 +69,11 @@ t.test('A2 nobody costs as much as somebody: one hash with the current parameter
   t.equal(await first, false)
 })
 
-t.test('a stored text that is no argon2id hash, or would cost out of all proportion, is a fault of ours', async t => {
+t.test('a stored text that is no hash, or would cost out of all proportion, is a fault of ours', async t => {
   const salt = 'c29tZXNhbHRzb21lc2FsdA'
   const hash = 'GZJ2SpEu7nnuSRC7T5kmJSHUiNWRmLZMJTA8qRKgKwE'
   const texts = [
-    '', 'password', '$2b$10$abcdefghijklmnopqrstuv', `$argon2i$v=19$m=1024,t=1,p=1$${salt}$${hash}`, `$argon2id$v=16$m=1024,t=1,p=1$${salt}$${hash}`,
+    '', 'password', '$2b$10$abcdefghijklmnopqrstuv',
     `$argon2id$v=19$m=4194304,t=1,p=1$${salt}$${hash}`, `$argon2id$v=19$m=1048576,t=9,p=1$${salt}$${hash}`, `$argon2id$v=19$m=1024,t=99999,p=1$${salt}$${hash}`,
     `$argon2id$v=19$m=1024,t=1,p=129$${salt}$${hash}`, `$argon2id$v=19$m=1024,t=1,p=1$${salt}`, `$argon2id$v=19$m=1024,t=1,p=1$x$${hash}`,
   ]

@@ -90,6 +90,12 @@ export const hashers = {
         queue: { type: 'integer', minimum: 0, default: 64, description: 'Hashes that may wait; 503 beyond it.' },
       },
     },
+    imported: {
+      type: 'object', additionalProperties: false, default: {},
+      properties: {
+        decoy: { type: 'string', maxLength: 512, pattern: '^(\\$2[aby]\\$|\\$scrypt\\$|\\$pbkdf2[-$]|pbkdf2_)', description: 'A hash like those that were imported (bcrypt, scrypt or pbkdf2; of no password that anybody has). Every login then does its work too, so that times do not tell who has not logged in since the import. See docs/importing.md.' },
+      },
+    },
   },
 } as const
 

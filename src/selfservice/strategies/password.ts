@@ -91,13 +91,16 @@ async function recognise(typed: string, password: string, store: Store, hasher: 
   return { identity: hasher.needsRehash(hash) ? await rehashed(identity, password, store, hasher) : identity }
 }
 
-/** The password is known only now, so now is when an old hash can be made anew (security A8). */
+/** The password is known only now, so now is when an old hash, or one that was imported, can be made anew (security A8). */
 async function rehashed(identity: Identity, password: string, store: Store, hasher: Hasher): Promise<Identity> {
+  // Too much to do: the person is right all the same.
+  const hash = await hasher.hash(password).catch(() => undefined)
+  if (hash === undefined) return identity
   const next: Identity = {
     ...identity,
     credentials: {
       ...identity.credentials,
-      password: { identifiers: identity.credentials.password?.identifiers ?? [], hash: await hasher.hash(password) },
+      password: { identifiers: identity.credentials.password?.identifiers ?? [], hash },
     },
     updatedAt: Date.now(),
     version: identity.version + 1,
