@@ -40,9 +40,11 @@ const usage = `oathgate ${version}: an identity-aware reverse proxy with registr
   oathgate rules list                    access rules in the files  [--json]
   oathgate rules explain METHOD URL      why a request would pass or not, and what the upstream would get
                                          [-H 'Name: value']... [--traits JSON] [--json]
-  oathgate identities list               people, oldest first  [--limit N] [--offset N] [--json]
+  oathgate identities list               people, oldest first  [--limit N] [--offset N] [--format table|json]
   oathgate identities get ID
   oathgate identities create [FILE]      from {"traits": {...}}; without FILE from standard input
+  oathgate identities import FILE|-      many, with their password hashes, from JSON Lines or a JSON array
+                                         [--dry-run] [--on-conflict fail|skip] [--concurrency N]
   oathgate identities delete ID...
   oathgate jwks generate                 a key set for the id_token mutator  --alg ALG [--kid ID] [--bits N]
   oathgate health alive|ready            ask a running gateway; exit code 1 when it says no

@@ -3,17 +3,19 @@ import { randomUUID } from 'node:crypto'
 
 import { GatewayError } from '../errors.js'
 import { jsonReply, type Reply } from '../http/reply.js'
-import type { IdentitySchema, IdentitySchemas } from '../identity/identity-schema.js'
-import { problemMessage } from '../selfservice/messages.js'
+import type { IdentitySchemas } from '../identity/identity-schema.js'
+import type { Hasher } from '../identity/password-hash.js'
 import { isUuid } from '../selfservice/visit.js'
 import { identityDocument } from '../session/document.js'
-import type { Identity, JsonObject } from '../store/records.js'
+import type { IdentifierClaim, Identity } from '../store/records.js'
 import type { Store } from '../store/store.js'
+import { readIdentityBody, type IdentityBody } from './identity-body.js'
 import { readPage } from './page.js'
 
 export interface IdentityService {
   readonly store: Store
   readonly schemas: IdentitySchemas
+  readonly hasher: Hasher
   /** `urls.self.public` and `urls.self.admin`, without trailing slashes. */
   readonly publicUrl: string
   readonly adminUrl: string
@@ -30,41 +32,50 @@ export async function readIdentity(id: string, { store, publicUrl }: IdentitySer
   return jsonReply(200, identityDocument(await existing(id, store), publicUrl))
 }
 
-/** 201 and its place; 400 for what the schema refuses, 409 when somebody has one of its identifiers. It has no password yet. */
-export async function createIdentity(body: unknown, { store, schemas, publicUrl, adminUrl }: IdentityService): Promise<Reply> {
-  const { schema, traits } = readIdentityBody(body, schemas)
-  const at = Date.now()
-  const identity: Identity = {
-    id: randomUUID(), schemaId: schema.id, traits, credentials: passwordCredentials(schema, traits), createdAt: at, updatedAt: at, version: 1,
-  }
-  if (await store.createIdentity(identity) !== undefined) throw new GatewayError('conflict')
+/** 201 and its place; 400 for what the schema refuses, 409 when somebody has one of its identifiers. */
+export async function createIdentity(body: unknown, service: IdentityService): Promise<Reply> {
+  const identity = await newIdentity(readIdentityBody(body, service.schemas, service.hasher), service.hasher)
+  const taken = await service.store.createIdentity(identity)
+  if (taken !== undefined) throw await conflict(taken, service.store)
   return {
-    ...jsonReply(201, identityDocument(identity, publicUrl)),
-    headers: { location: `${adminUrl}/identities/${identity.id}` },
+    ...jsonReply(201, identityDocument(identity, service.publicUrl)),
+    headers: { location: `${service.adminUrl}/identities/${identity.id}` },
   }
 }
 
-/** Replaces schema and traits; identifiers follow the traits, the password stays. */
-export async function replaceIdentity(id: string, body: unknown, service: IdentityService): Promise<Reply> {
-  const { store, schemas, publicUrl } = service
+/** What a body describes, with an id of ours; a password in clear is hashed now. Not stored yet. */
+export async function newIdentity(body: IdentityBody, hasher: Hasher): Promise<Identity> {
+  const at = Date.now()
+  return {
+    id: randomUUID(), schemaId: body.schema.id, traits: body.traits, credentials: await credentialsOf(body, {}, hasher),
+    createdAt: at, updatedAt: at, version: 1,
+  }
+}
+
+/** Whose an identifier (or sign-in) is that somebody else was to get; `details` are said to programs. */
+export async function conflict(
+  claim: IdentifierClaim, store: Store, details?: (holder: Identity) => Readonly<Record<string, unknown>>,
+): Promise<GatewayError> {
+  const holder = await store.findIdentityByIdentifier(claim)
+  if (holder === undefined) return new GatewayError('conflict')
+  return new GatewayError('conflict', { reason: `${JSON.stringify(claim.identifier)} belongs to the identity ${holder.id}.`, details: details?.(holder) })
+}
+
+/** Replaces schema and traits; identifiers follow the traits, credentials that the body does not name stay. */
+export async function replaceIdentity(id: string, body: unknown, { store, schemas, hasher, publicUrl }: IdentityService): Promise<Reply> {
   const before = await existing(id, store)
-  const { schema, traits } = readIdentityBody(body, schemas)
-  const hash = before.credentials.password?.hash
-  const { password } = passwordCredentials(schema, traits)
+  const next = readIdentityBody(body, schemas, hasher)
   const identity: Identity = {
     ...before,
-    schemaId: schema.id,
-    traits,
-    credentials: {
-      ...before.credentials,
-      ...(password === undefined && hash === undefined ? {} : { password: { identifiers: password?.identifiers ?? [], ...(hash === undefined ? {} : { hash }) } }),
-    },
+    schemaId: next.schema.id,
+    traits: next.traits,
+    credentials: await credentialsOf(next, before.credentials, hasher),
     updatedAt: Date.now(),
     version: before.version + 1,
   }
-  const refused = await store.updateIdentity(identity)
-  if (refused === 'stale') throw new GatewayError('conflict', { reason: 'The identity was changed at the same time; read it again.' })
-  if (refused !== undefined) throw new GatewayError('conflict')
+  const outcome = await store.updateIdentity(identity)
+  if (outcome === 'stale') throw new GatewayError('conflict', { reason: 'The identity was changed at the same time; read it again.' })
+  if (outcome !== undefined) throw await conflict(outcome, store)
   return jsonReply(200, identityDocument(identity, publicUrl))
 }
 
@@ -80,39 +91,11 @@ async function existing(id: string, store: Store): Promise<Identity> {
   return identity
 }
 
-const members = new Set(['id', 'traits', 'traits_schema_id', 'traits_schema_url'])
-
-function readIdentityBody(body: unknown, schemas: IdentitySchemas): { schema: IdentitySchema, traits: JsonObject } {
-  if (!isObject(body)) throw refused('The body must be a JSON object with the members "traits" and, if not "default", "traits_schema_id".')
-  const unknown = Object.keys(body).find(name => !members.has(name))
-  if (unknown !== undefined) throw refused(`The member "${unknown}" is not known; known are ${[...members].join(', ')}.`)
-  if (body['traits_schema_url'] !== undefined) throw refused('Use the traits_schema_id to set a traits schema.')
-
-  const schemaId = body['traits_schema_id'] === undefined || body['traits_schema_id'] === '' ? 'default' : body['traits_schema_id']
-  const schema = typeof schemaId === 'string' ? schemas.get(schemaId) : undefined
-  if (schema === undefined) throw refused(`The traits schema "${String(schemaId)}" is not configured.`)
-
-  const traits = body['traits'] ?? {}
-  if (!isObject(traits)) throw refused('The member "traits" must be an object.')
-  const problem = schema.validate(traits as JsonObject)[0]
-  if (problem !== undefined) throw refused(beginningLower(problemMessage(problem)))
-  return { schema, traits: traits as JsonObject }
-}
-
-/** As the predecessor's API words it (contract I4); what is quoted from the schema keeps its case. */
-function beginningLower(message: string): string {
-  return message.replace(/^(traits\S*: )?([A-Z])/, (_, field: string = '', letter: string) => field + letter.toLowerCase())
-}
-
-function passwordCredentials(schema: IdentitySchema, traits: JsonObject): Identity['credentials'] {
-  const identifiers = schema.identifiers(traits)
-  return identifiers.length === 0 ? {} : { password: { identifiers } }
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
-
-function refused(reason: string): GatewayError {
-  return new GatewayError('bad_request', { reason })
+async function credentialsOf({ identifiers, password, oidc }: IdentityBody, before: Identity['credentials'], hasher: Hasher): Promise<Identity['credentials']> {
+  const hash = password === undefined ? before.password?.hash : 'hash' in password ? password.hash : await hasher.hash(password.clear)
+  return {
+    ...before,
+    ...(identifiers.length === 0 && hash === undefined ? {} : { password: { identifiers, ...(hash === undefined ? {} : { hash }) } }),
+    ...(oidc === undefined ? {} : { oidc: { identifiers: oidc } }),
+  }
 }

@@ -12,6 +12,7 @@ import { readSchema } from '../selfservice/schemas.js'
 import type { SelfService } from '../selfservice/service.js'
 import type { Store } from '../store/store.js'
 import { createIdentity, deleteIdentity, listIdentities, readIdentity, replaceIdentity, type IdentityService } from './identities.js'
+import { batchBodyLimit, createIdentities } from './identity-batch.js'
 import { readRule, readRules, type RuleList } from './rules.js'
 
 /** What the admin listener answers from. */
@@ -59,6 +60,8 @@ export function adminRoutes(service: AdminService): Middleware {
   get(['/identities'], ({ query }) => listIdentities(query, identities))
   get(['/identities/:id'], ({ params }) => readIdentity(params['id'] ?? '', identities))
   router.post('/identities', jsonOnly, readBody(), answerWith(({ body }) => createIdentity(body, identities)))
+  router.patch('/identities', jsonOnly, readBody(batchBodyLimit),
+    answerWith(({ query, body }) => createIdentities(body, query, identities)))
   router.put('/identities/:id', jsonOnly, readBody(),
     answerWith(({ params, body }) => replaceIdentity(params['id'] ?? '', body, identities)))
   router.delete('/identities/:id', answerWith(({ params }) => deleteIdentity(params['id'] ?? '', identities)))

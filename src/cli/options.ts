@@ -32,3 +32,9 @@ export function adminEndpoint(values: { readonly endpoint?: string | undefined, 
   if (!URL.canParse(url)) throw new UsageError(`"${url}" is not a URL`)
   return { url: url.replace(/\/+$/, ''), token: values.token ?? process.env['OATHGATE_ADMIN_TOKEN'] }
 }
+
+/** An option that is a number from 0 on; `undefined` when it was not given. */
+export function wholeNumber(text: string | undefined, option: string): number | undefined {
+  if (text !== undefined && !/^[0-9]{1,9}$/.test(text)) throw new UsageError(`${option} is a number`)
+  return text === undefined ? undefined : Number(text)
+}

@@ -19,14 +19,14 @@ export const bodyLimit = 65_536
 const fieldLimit = 100
 
 /**
- * Reads the body of self-handled routes into `ctx.request.body`; 413 beyond the limit, 415 for what is compressed (security
+ * Reads the body of self-handled routes into `ctx.request.body`; 413 beyond `limit` bytes, 415 for what is compressed (security
  * D4) or not said to be UTF-8, 400 for what is no UTF-8 after all (security J8).
  */
-export function readBody(): Middleware {
+export function readBody(limit = bodyLimit): Middleware {
   const read = koaBody({
     json: true, urlencoded: true, text: false, multipart: false, includeUnparsed: true, patchNode: false,
-    jsonLimit: bodyLimit, formLimit: bodyLimit, queryString: { allowPrototypes: false, parameterLimit: fieldLimit },
-    onError: error => { throw unreadable(error) },
+    jsonLimit: limit, formLimit: limit, queryString: { allowPrototypes: false, parameterLimit: fieldLimit },
+    onError: error => { throw unreadable(error, limit) },
   })
   return async (ctx, next) => {
     const encoding = ctx.get('content-encoding')
@@ -38,7 +38,7 @@ export function readBody(): Middleware {
       throw new GatewayError('unsupported_media_type', { reason: `Text is accepted in UTF-8, not in ${charset.slice(0, 40)}.` })
     }
     // The parser counts with 32 bits.
-    if (Number(ctx.get('content-length')) > bodyLimit) throw tooLarge()
+    if (Number(ctx.get('content-length')) > limit) throw tooLarge(limit)
     inviteBody(ctx.req, ctx.res)
     await read(ctx, async () => {
       // What the decoder puts in place of bytes that are none would make different passwords the same.
@@ -123,12 +123,12 @@ function decode(text: string): string {
   }
 }
 
-function unreadable(thrown: Error & { status?: number }): GatewayError {
-  if (thrown.status === 413) return tooLarge()
+function unreadable(thrown: Error & { status?: number }, limit: number): GatewayError {
+  if (thrown.status === 413) return tooLarge(limit)
   // The parser's own message can quote the body, and with it a password.
   return new GatewayError('bad_request', { reason: 'The request body is not valid JSON or not a valid form.' })
 }
 
-function tooLarge(): GatewayError {
-  return new GatewayError('payload_too_large', { reason: `The body may have at most ${bodyLimit} bytes.` })
+function tooLarge(limit: number): GatewayError {
+  return new GatewayError('payload_too_large', { reason: `The body may have at most ${limit} bytes.` })
 }

@@ -11,6 +11,8 @@ import { newVisitor, type Page } from '../helpers/visitor.js'
 
 const json = { accept: 'application/json', 'content-type': 'application/json' }
 const unknownId = '5b0c1e0e-3f0a-4a52-9d3c-0b1d7f2a9c11'
+/** Of `test`, as Kratos' own tests have it. */
+const bcryptOfTest = '$2a$12$o6hx.Wog/wvFSkT/Bp/6DOxCtLRTDj7lm9on9suF/WaCGNVHbkfL6'
 const customer = {
   type: 'object', additionalProperties: false,
   properties: { bar: { type: 'string' }, plan: { enum: ['Free', 'Pro'] }, firstName: { type: 'string', minLength: 2 } },
@@ -67,7 +69,16 @@ t.test('I3 I4 I5 what can not be an identity is refused, with the reason, and ch
     [{ traits: { whatever: 1 }, traits_schema_id: 'customer' }, /^additional property whatever is not allowed$/],
     [{ traits: { username: 'ada' } }, /^traits\.foobar: foobar is required$/],
     [{ traits, traits_schema_url: 'https://example.org/schema.json' }, /set a traits schema/],
-    [{ traits, credentials: { password: {} } }, /"credentials" is not known/],
+    [{ traits, credentials: { password: {} } }, /"credentials.password.config" must be an object/],
+    [{ traits, credentials: { webauthn: { config: {} } } }, /"credentials.webauthn" is not known/],
+    [{ traits, credentials: { password: { config: {} } } }, /either "hashed_password" or "password"/],
+    [{ traits, credentials: { password: { config: { password: 'a', hashed_password: bcryptOfTest } } } }, /either "hashed_password" or "password"/],
+    [{ traits, credentials: { password: { config: { password: '' } } } }, /password must be a text that is not empty/],
+    [{ traits, credentials: { password: { config: { password: 'a\ud800' } } } }, /not valid Unicode/],
+    [{ traits, credentials: { password: { config: { hashed_password: 'correct horse' } } } }, /hashed_password is in no known format/],
+    [{ traits, credentials: { password: { config: { hashed_password: bcryptOfTest.replace('12', '31') } } } }, /hashed_password has a cost of 31/],
+    [{ traits: {}, traits_schema_id: 'customer', credentials: { password: { config: { hashed_password: bcryptOfTest } } } }, /nobody could log in/],
+    [{ traits, credentials: { oidc: { config: { providers: [{ provider: 'acme' }] } } } }, /providers\[0\]\.subject/],
     [{ traits, state: 'active' }, /"state" is not known/],
     [{ traits: [] }, /"traits" must be an object/],
     [{ traits: 'ada' }, /"traits" must be an object/],
@@ -337,9 +348,9 @@ t.test('A15 without a token only programs on this machine may', async t => {
 
 t.test('1.0 another method is 405 with Allow, an unknown path 404', async t => {
   const gateway = await start(t)
-  const patch = await newVisitor().send(`${gateway.adminUrl}/identities`, { method: 'PATCH' })
-  t.equal(patch.status, 405)
-  t.equal(patch.headers['allow'], 'GET, POST')
+  const put = await newVisitor().send(`${gateway.adminUrl}/identities`, { method: 'PUT' })
+  t.equal(put.status, 405)
+  t.equal(put.headers['allow'], 'GET, POST, PATCH')
   t.equal(
     (await newVisitor().send(`${gateway.adminUrl}/identities/${unknownId}`, { method: 'POST' })).headers['allow'],
     'GET, PUT, DELETE',
