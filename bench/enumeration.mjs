@@ -42,11 +42,15 @@ const program = await startProgram({
   command: [process.execPath, join(root, 'dist/main.js'), 'serve', '-c', join(folder, 'oathgate.json')],
 })
 
-/** @param {string} email */
+/**
+ * A machine that is too busy answers 503; that sign-up is tried again.
+ * @param {string} email @returns {Promise<number>}
+ */
 async function timeOf(email) {
   const form = await openForm(gateway)
   const began = performance.now()
   const { status } = await submitForm(form, { 'password': randomBytes(18).toString('base64url'), 'traits.email': email })
+  if (status === 503) return timeOf(email)
   if (status !== 302) throw new Error(`a sign-up was answered with ${status}`)
   return performance.now() - began
 }

@@ -142,7 +142,12 @@ export function upgradeHandler({ readRequest, rules, upgrader, metrics, log }: P
       const { status, headers, body } = error.answer?.() ?? plainAnswer(error, exchange.requestId)
       logWith(socket.destroyed ? undefined : status)
       if (socket.destroyed) return
-      createUpgradeResponse(req, socket).writeHead(status, { ...headers, 'content-length': Buffer.byteLength(body) }).end(body)
+      const res = createUpgradeResponse(req, socket)
+      try {
+        res.writeHead(status, { ...headers, 'content-length': Buffer.byteLength(body) }).end(body)
+      } catch { // what a rule wants to say is no header field; there is nobody above who could answer
+        socket.destroy()
+      }
     }
   }
   return (req, socket, head, exchange) => { void upgrade(req, socket, head, exchange) }

@@ -15,7 +15,7 @@ import type { GatewayError } from './errors.js'
 import { adminHandler, publicHandler, upgradeHandler, type Handle, type PublicParts } from './gateway.js'
 import { createAccessRequestReader } from './http/access-request.js'
 import { createTrust } from './http/client-address.js'
-import { csrfCookieName } from './http/csrf.js'
+import { csrfCookieNames } from './http/csrf.js'
 import { listen, type Listener } from './http/listener.js'
 import { createRequestIds } from './http/request-id.js'
 import { createPublicServer } from './http/server.js'
@@ -208,7 +208,7 @@ function forwarderOptions(config: Config): Parameters<typeof createForwarder>[0]
 
 /** What no upstream sees or sets. */
 export function ownCookies(config: Config): readonly string[] {
-  return [config.session.cookie.name, csrfCookieName, deviceCookieName]
+  return [config.session.cookie.name, ...Object.values(csrfCookieNames), deviceCookieName]
 }
 
 function upgraderOptions(config: Config): Parameters<typeof createUpgrader>[0] {

@@ -28,7 +28,12 @@ const timers = [
   'serve.public.drain', 'serve.public.drain_wait', 'proxy.timeout.connect', 'proxy.timeout.response', 'proxy.timeout.body',
   'proxy.keep_alive', 'store.timeout', 'access_rules.poll_interval', 'selfservice.strategies.password.config.haveibeenpwned_timeout',
 ]
-const lifespans = ['session.lifespan', 'selfservice.registration.request_lifespan', 'selfservice.login.request_lifespan']
+/** Durations that mean nothing, or that nothing ever comes in time, when they are 0s. */
+const positive = [
+  ...['public', 'admin'].flatMap(listener => ['read', 'write', 'idle'].map(name => `serve.${listener}.timeout.${name}`)),
+  'store.timeout', 'selfservice.strategies.password.config.haveibeenpwned_timeout',
+  'session.lifespan', 'selfservice.registration.request_lifespan', 'selfservice.login.request_lifespan',
+]
 
 export const checks: readonly Check[] = [
   {
@@ -85,7 +90,7 @@ export const checks: readonly Check[] = [
     reads: ['session.cookie', 'urls.self.public'],
     find: ({ session: { cookie }, urls }) => cookieMistakes(cookie, new URL(urls.self.public)),
   },
-  ...lifespans.map<Check>(path => ({
+  ...positive.map<Check>(path => ({
     reads: [path],
     find: config => durationMs(at(config, path)) > 0 ? [] : [[path, 'must be longer than 0s']],
   })),

@@ -8,8 +8,11 @@ import type { IncomingHttpHeaders } from 'node:http'
 import { readCookie } from './cookies.js'
 import type { OriginList } from './origins.js'
 
-/** The cookie's name. Not the predecessor's `csrf_token`, which apps behind the gateway use for themselves. */
-export const csrfCookieName = 'oathgate_csrf'
+/**
+ * The cookie's name. Not the predecessor's `csrf_token`, which apps behind the gateway use for themselves. Over https it has
+ * the prefix that keeps a sibling subdomain from planting one of its own (security C2).
+ */
+export const csrfCookieNames = { http: 'oathgate_csrf', https: '__Host-oathgate_csrf' } as const
 
 /** A year; the cookie stays the same until logout, so that forms in parallel tabs work. */
 export const csrfCookieMaxAgeSeconds = 31_536_000
@@ -20,8 +23,8 @@ export function newCsrfCookie(): string {
 }
 
 /** The browser's cookie; `undefined` when it has none, two, or one that was not made here. */
-export function readCsrfCookie(cookieHeader: string | undefined): string | undefined {
-  const value = readCookie(cookieHeader, csrfCookieName)
+export function readCsrfCookie(cookieHeader: string | undefined, name: string): string | undefined {
+  const value = readCookie(cookieHeader, name)
   return value !== undefined && /^[A-Za-z0-9+/]{43}=$/.test(value) ? value : undefined
 }
 

@@ -63,6 +63,7 @@ export function createPublicServer(options: PublicServerOptions): Server {
   const exchanges = new WeakMap<Socket, Exchange>()
   const connected = new Set<Socket>()
   server.on('connection', (socket: Socket) => {
+    if (connected.has(socket)) return // it comes again with each request that asked for another protocol
     connected.add(socket)
     socket.once('close', () => connected.delete(socket))
   })

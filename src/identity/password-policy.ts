@@ -13,10 +13,11 @@ export type PasswordPolicyOptions = Config['selfservice']['strategies']['passwor
 }
 
 /**
- * What is wrong with a new password for somebody with these identifiers; `undefined` when nothing is. Rejects with
+ * What is wrong with a new password for somebody with these identifiers; `undefined` when nothing is. `admit` is asked once,
+ * after all that costs nothing and before others are asked: what it rejects with, so does the policy. Rejects with
  * `overloaded` only when the breach database can not be asked and `ignore_network_errors` is off.
  */
-export type PasswordPolicy = (password: string, identifiers: readonly string[]) => Promise<Problem | undefined>
+export type PasswordPolicy = (password: string, identifiers: readonly string[], admit?: () => Promise<void>) => Promise<Problem | undefined>
 
 /** Characters of a part of an identifier that are worth looking for. */
 const shortestWord = 3
@@ -25,7 +26,7 @@ const shortestWord = 3
 export function createPasswordPolicy(options: PasswordPolicyOptions): PasswordPolicy {
   const countBreaches = options.haveibeenpwned_enabled ? breachCheck(options) : undefined
 
-  return async (password, identifiers) => {
+  return async (password, identifiers, admit) => {
     if (Buffer.byteLength(password) > options.max_password_bytes) return refusal('policy_too_long', { max: options.max_password_bytes })
     const common = options.common_passwords_check_enabled ? await commonPasswords() : new Set<string>()
     // Before the length, because "everybody tries this one" helps more than "add two characters" (contract 9).
@@ -39,6 +40,7 @@ export function createPasswordPolicy(options: PasswordPolicyOptions): PasswordPo
     }
     if (consistsOf(password, contextWords(options, identifiers))) return refusal('policy_context')
 
+    await admit?.()
     const count = await countBreaches?.(password) ?? 0
     return count > options.max_breaches ? refusal('policy_breached', { count }) : undefined
   }

@@ -14,17 +14,16 @@ import type { Visit } from './visit.js'
 /** Well above what hashing, storing and the jobs take: a taken identifier spares the store a write. */
 const hidingStepMs = 250
 
-/** Cheap to dear: the flow, the traits, the password's policy; then the flow is spent, and only then is anything hashed. */
+/** Cheap to dear: the flow, the traits, the password's policy, with the limit before others are asked; then the flow is spent, and only then is anything hashed. */
 export async function submitRegistration(visit: Visit, submission: Submission, service: SelfService): Promise<Reply> {
   const takenUp = await takeUpFlow('registration', visit, service)
   if ('reply' in takenUp) return takenUp.reply
 
   const { flow } = takenUp
   if (service.password === undefined) throw new GatewayError('unknown_resource')
-  const outcome = await service.password.register(submission)
+  const outcome = await service.password.register(submission, () => service.limits.register(visit.request.clientAddress))
   if ('problems' in outcome) return refuse(flow, 'password', outcome.problems, outcome.values, visit, service)
 
-  await service.limits.register(visit.request.clientAddress)
   const complete = (): Promise<Reply> => completeRegistration(flow, 'password', outcome, visit, service)
   return service.hidesAccounts ? atEvenPace(hidingStepMs, complete) : complete()
 }

@@ -171,7 +171,7 @@ const refuseHead: Middleware = (ctx, next) => {
 
 function answerRoute(route: Route, service: SelfService): (ctx: Context & { params: Record<string, string> }) => Promise<void> {
   return async ctx => {
-    const visit = readVisit(stateOf(ctx).request as AccessRequest, service.cookies.sessionName)
+    const visit = readVisit(stateOf(ctx).request as AccessRequest, service.cookies)
     try {
       const submission = route.method === 'post' ? await receive(ctx) : nothing
       protect(route.protection, visit, submission, ctx.params['request'] ?? visit.query.get('request'), service)

@@ -6,6 +6,7 @@ import { readCsrfCookie } from '../http/csrf.js'
 import { prefersJson } from '../http/error-body.js'
 import type { Sessions } from '../session/sessions.js'
 import type { FoundSession } from '../store/store.js'
+import type { BrowserCookies } from './browser-cookies.js'
 import { deviceCookieName } from './known-device.js'
 
 export interface Visit {
@@ -22,13 +23,13 @@ export interface Visit {
 }
 
 /** Reads cookies, query and `Accept`; asks no store. */
-export function readVisit(request: AccessRequest, sessionCookieName: string): Visit {
+export function readVisit(request: AccessRequest, names: Pick<BrowserCookies, 'sessionName' | 'csrfName'>): Visit {
   const { cookie, accept } = request.headers
   return {
     request,
     query: new URLSearchParams(request.query),
-    csrfCookie: readCsrfCookie(cookie),
-    sessionToken: readCookie(cookie, sessionCookieName),
+    csrfCookie: readCsrfCookie(cookie, names.csrfName),
+    sessionToken: readCookie(cookie, names.sessionName),
     deviceCookie: readCookie(cookie, deviceCookieName),
     wantsJson: prefersJson(accept),
   }

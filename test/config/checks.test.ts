@@ -49,6 +49,10 @@ const cases: [name: string, yaml: string, env: NodeJS.ProcessEnv, complaints: st
   ['a cookie of the whole domain', 'session: { cookie: { domain: .example.org } }\n', {}, []],
 
   ['an unknown kind of store', 'dsn: postgres://user:secret@db/kratos\n', {}, ['0.yml:10:1 dsn must begin with embedded://, redis://, rediss://, redis+sentinel:// or redis+cluster://']],
+  ['a client that is never waited for', 'serve: { public: { timeout: { write: 0s } }, admin: { timeout: { idle: 0s } } }\n', {}, [
+    '0.yml:10:31 serve.public.timeout.write must be longer than 0s', '0.yml:10:66 serve.admin.timeout.idle must be longer than 0s',
+  ]],
+  ['a store that never answers in time', 'store: { timeout: 0s }\n', {}, ['0.yml:10:10 store.timeout must be longer than 0s']],
   ['a session that never lives', 'session: { lifespan: 0s }\n', {}, ['0.yml:10:12 session.lifespan must be longer than 0s']],
   ['a timeout beyond what timers keep', 'proxy: { timeout: { response: 600h, connect: 596h } }\n', {}, ['0.yml:10:21 proxy.timeout.response must be at most 596h']],
 

@@ -1,5 +1,6 @@
 /** WebSockets: the handshake is decided on like any request, and nothing but an accepted one becomes a tunnel (security W). */
 import { createHash } from 'node:crypto'
+import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import t from 'tap'
 import WebSocket, { WebSocketServer } from 'ws'
@@ -141,6 +142,21 @@ t.test('W5 an upgrade to anything else is a plain request', async t => {
     t.same([request?.method, request?.target, request?.body, next?.target], [method, '/app/x?y', body, '/public/next'])
     t.same(request?.fields.filter(([name]) => /^(?:connection|upgrade|http2-settings|x-thing)$/i.test(name)), [['connection', 'keep-alive'], ['X-Thing', '\xe9']])
   }
+})
+
+t.test('W5 however often it is asked for on one connection, nothing piles up', async t => {
+  const warnings: string[] = []
+  const heard = (warning: Error): number => warnings.push(warning.message)
+  process.on('warning', heard)
+  t.teardown(() => process.off('warning', heard))
+  const socket = connect(proxy.port, '127.0.0.1')
+  t.teardown(() => socket.destroy())
+  for (let asked = 0; asked < 30; asked++) {
+    socket.write('GET /public/x HTTP/1.1\r\nHost: app.test\r\nConnection: upgrade\r\nUpgrade: foo\r\n\r\n')
+    t.match(String((await once(socket, 'data'))[0]), /^HTTP\/1\.1 200/)
+  }
+  await new Promise(next => setImmediate(next))
+  t.same(warnings, [])
 })
 
 t.test('W6 an upstream that does not upgrade answers like any other, and is closed', async t => {

@@ -5,6 +5,7 @@ import { addressBucket } from '../../src/http/client-address.js'
 import { begin, goodPassword, logIn, open, signUp } from '../helpers/flows.js'
 import { startTestGateway, type TestGateway } from '../helpers/gateway.js'
 import { redisSkip, startRedis } from '../helpers/redis.js'
+import { startService } from '../helpers/service.js'
 import { newVisitor, type Page } from '../helpers/visitor.js'
 
 /** Plenty of everything but what a test is about. */
@@ -94,6 +95,24 @@ t.test('sign-ups from one address are limited before anything is hashed', async 
   const refused = await signUp(visitor, gateway, 'mallory')
   t.equal(refused.status, 429)
   t.notOk(visitor.jar.has('ory_kratos_session'))
+})
+
+t.test('A6 D11 the limit comes before the breach database is asked, and after what costs nothing', async t => {
+  const service = await startService(t, res => { res.end() })
+  const gateway = await startTestGateway(t, {
+    config: {
+      ...limited({ registrations_per_address: { burst: 1, interval: '1h' } }),
+      selfservice: { strategies: { password: { config: { haveibeenpwned_enabled: true, haveibeenpwned_host: service.url } } } },
+    },
+  })
+  const visitor = newVisitor()
+  const form = await open(visitor, gateway, 'registration')
+  const weak = await visitor.submit(form.action, { csrf_token: form.csrf, 'password': 'x', 'traits.username': 'ada', 'traits.foobar': 'bar' })
+  t.equal(weak.status, 302)
+  t.equal((await signUp(newVisitor(), gateway, 'ada')).status, 302)
+  t.equal(service.asked.length, 1, 'a password that is too short is not asked about, and takes no token')
+  t.equal((await signUp(newVisitor(), gateway, 'grace')).status, 429)
+  t.equal(service.asked.length, 1)
 })
 
 t.test('a token comes back after its interval', async t => {

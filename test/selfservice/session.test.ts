@@ -1,5 +1,6 @@
 import t from 'tap'
 
+import { newCsrfCookie } from '../../src/http/csrf.js'
 import { newToken } from '../../src/session/token.js'
 import {
   begin, goodPassword, identitiesOf, logIn, open, openForm, signUp, usernameOf, whoAmI, type FlowDocument,
@@ -208,12 +209,22 @@ t.test('C1 cookies as a browser gets them: over https Secure, always HttpOnly an
 
   t.match(
     begun.headers['set-cookie'],
-    /^oathgate_csrf=[A-Za-z0-9+/]{43}=; Path=\/\.ory\/kratos\/public; Max-Age=31536000; HttpOnly; SameSite=Lax; Secure$/,
+    /^__Host-oathgate_csrf=[A-Za-z0-9+/]{43}=; Path=\/; Max-Age=31536000; HttpOnly; SameSite=Lax; Secure$/,
   )
   t.match(done.headers['set-cookie'], /^ory_kratos_session=[\w.-]+; Path=\/; Max-Age=(86400|8639\d); HttpOnly; SameSite=Lax; Secure$/)
   for (const { headers } of [begun, done, out]) {
     for (const field of [headers['set-cookie'] ?? []].flat()) t.match(field, /; HttpOnly; SameSite=Lax; Secure$/)
   }
+})
+
+t.test('C2 over https a cookie without the prefix, which a sibling subdomain can plant, is none', async t => {
+  const other = await startTestGateway(t, { config: { urls: { self: { public: 'https://example.org/.ory/kratos/public' } } } })
+  const planted = newCsrfCookie()
+  const begun = await newVisitor().visit(`${other.publicUrl}/auth/browser/login`, { host: 'example.org', cookie: `oathgate_csrf=${planted}` })
+  t.match(begun.headers['set-cookie'], /^__Host-oathgate_csrf=/, 'the browser gets one of its own')
+  const id = new URL(begun.location ?? '').searchParams.get('request')
+  const read = await newVisitor().fetch(`${other.publicUrl}/auth/browser/requests/login?request=${id}`, { host: 'example.org', cookie: `oathgate_csrf=${planted}` })
+  t.equal(read.status, 403)
 })
 
 t.test('C1 name, domain, SameSite and persistence of the session cookie are configured', async t => {

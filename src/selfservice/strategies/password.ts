@@ -24,7 +24,7 @@ export interface PasswordStrategyOptions {
 /** Problems are told all at once, except the policy's: it can only be judged once the identifiers are known. */
 export function createPasswordStrategy({ store, schema, policy, hasher }: PasswordStrategyOptions): PasswordStrategy {
   return {
-    async register(submission) {
+    async register(submission, admit) {
       if (submission.kind === 'unreadable') return refused([submission.problem])
 
       const { traits, problems } = submittedTraits(submission, schema)
@@ -36,7 +36,7 @@ export function createPasswordStrategy({ store, schema, policy, hasher }: Passwo
 
       const identifiers = schema.identifiers(traits)
       if (identifiers.length === 0) throw noIdentifiers()
-      const weakness = await policy(password, identifiers)
+      const weakness = await policy(password, identifiers, admit)
       if (weakness !== undefined) return refused([weakness], values)
 
       return { values, identity: () => newIdentity(traits, identifiers, password, hasher) }

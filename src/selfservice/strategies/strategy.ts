@@ -22,7 +22,8 @@ export interface Recognised {
 }
 
 export interface PasswordStrategy {
-  register(submission: Submission): Promise<Refused | Registrable>
+  /** `admit` is asked once there is nothing wrong that shows without asking others; what it rejects with, so does this. */
+  register(submission: Submission, admit: () => Promise<void>): Promise<Refused | Registrable>
   login(submission: Submission): Promise<Refused | Recognised>
 }
 
