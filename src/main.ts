@@ -5,6 +5,7 @@ import { identities } from './cli/identities.js'
 import { jwks } from './cli/jwks.js'
 import { rules } from './cli/rules.js'
 import { serve } from './cli/serve.js'
+import { sessions } from './cli/sessions.js'
 import { UsageError } from './cli/usage-error.js'
 import { validate } from './cli/validate.js'
 import { documents } from './cli/documents.js'
@@ -20,6 +21,7 @@ const commands: Readonly<Record<string, Command>> = {
   validate,
   rules,
   identities,
+  sessions,
   jwks,
   health,
   docs: documents,
@@ -41,18 +43,22 @@ const usage = `oathgate ${version}: an identity-aware reverse proxy with registr
   oathgate rules explain METHOD URL      why a request would pass or not, and what the upstream would get
                                          [-H 'Name: value']... [--traits JSON] [--json]
   oathgate identities list               people, oldest first  [--limit N] [--offset N] [--format table|json]
+                                         [--identifier NAME]: who logs in with that
   oathgate identities get ID
   oathgate identities create [FILE]      from {"traits": {...}}; without FILE from standard input
   oathgate identities import FILE|-      many, with their password hashes, from JSON Lines or a JSON array
                                          [--dry-run] [--on-conflict fail|skip] [--concurrency N]
   oathgate identities delete ID...
+  oathgate sessions list IDENTITY        who is logged in, by the identity's id or what the person logs in with
+                                         [--format table|json]
+  oathgate sessions revoke ID...         or --identity IDENTITY for all of a person
   oathgate jwks generate                 a key set for the id_token mutator  --alg ALG [--kid ID] [--bits N]
   oathgate health alive|ready            ask a running gateway; exit code 1 when it says no
   oathgate version
 
 -c may be given several times, later files win; without it config/oathgate.yml is read.
 Every configuration key can come from the environment, such as URLS_REGISTRATION_UI or SERVE_PUBLIC_PORT.
-identities and health ask the admin listener: --endpoint URL or OATHGATE_ADMIN_URL, and --token or OATHGATE_ADMIN_TOKEN.
+identities, sessions and health ask the admin listener: --endpoint URL or OATHGATE_ADMIN_URL, and --token or OATHGATE_ADMIN_TOKEN.
 `
 
 async function main([name = 'help', ...args]: readonly string[]): Promise<number> {

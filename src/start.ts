@@ -104,6 +104,7 @@ export async function startGateway({ config, baseDir, placeOf }: LoadedConfig, l
       service: {
         selfService, store, version, metrics, accepting: () => !ending.signal.aborted,
         identities: { store, schemas, hasher, publicUrl: selfService.urls.public, adminUrl },
+        sessions: { store, sessions },
         rules: { documents: () => rules.current().documents, status: rules.status },
         publicJwks: remote.keySets.publicJwks,
       },

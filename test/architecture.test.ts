@@ -20,7 +20,7 @@ const table: Readonly<Record<string, readonly string[]>> = {
     'access', 'admin', 'config:types', 'errors.ts', 'http', 'log.ts', 'metrics:types', 'proxy', 'request-log.ts', 'selfservice',
   ],
   'request-log.ts': ['errors.ts', 'http', 'log.ts'],
-  'admin': ['access', 'errors.ts', 'http', 'identity:types', 'selfservice', 'session', 'store:types'],
+  'admin': ['access', 'errors.ts', 'http', 'identity', 'selfservice', 'session', 'store:types'],
   'metrics': ['errors.ts', 'http:types', 'selfservice:types', 'session:types', 'store:types'],
   'selfservice': ['config', 'errors.ts', 'http', 'identity', 'session', 'store:types'],
   'identity': ['config', 'errors.ts', 'store:types'],

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto'
 
 import { GatewayError } from '../errors.js'
 import { jsonReply, type Reply } from '../http/reply.js'
+import { canonicalIdentifier } from '../identity/identifiers.js'
 import type { IdentitySchemas } from '../identity/identity-schema.js'
 import type { Hasher } from '../identity/password-hash.js'
 import { isUuid } from '../selfservice/visit.js'
@@ -21,8 +22,17 @@ export interface IdentityService {
   readonly adminUrl: string
 }
 
-/** Oldest first; `limit` 100 at first and 500 at most, `offset` 0. What can't be read as a number counts as absent. */
+/**
+ * Oldest first; `limit` 100 at first and 500 at most, `offset` 0. What can't be read as a number counts as absent. With
+ * `credentials_identifier`, as later Kratos has it, the one who logs in with that, in whatever spelling, or nobody.
+ */
 export async function listIdentities(query: URLSearchParams, { store, publicUrl }: IdentityService): Promise<Reply> {
+  const typed = query.get('credentials_identifier')
+  if (typed !== null) {
+    const identifier = canonicalIdentifier(typed, 'credentials_identifier')
+    const found = typeof identifier === 'string' ? await store.findIdentityByIdentifier({ method: 'password', identifier }) : undefined
+    return jsonReply(200, found === undefined ? [] : [identityDocument(found, publicUrl)])
+  }
   const identities = await store.listIdentities(readPage(query, { normal: 100, most: 500 }))
   return jsonReply(200, identities.map(identity => identityDocument(identity, publicUrl)))
 }

@@ -14,11 +14,13 @@ import type { Store } from '../store/store.js'
 import { createIdentity, deleteIdentity, listIdentities, readIdentity, replaceIdentity, type IdentityService } from './identities.js'
 import { batchBodyLimit, createIdentities } from './identity-batch.js'
 import { readRule, readRules, type RuleList } from './rules.js'
+import { listSessions, readSession, readSessionsOf, revokeSession, revokeSessionsOf, type SessionService } from './sessions.js'
 
 /** What the admin listener answers from. */
 export interface AdminService {
   readonly selfService: SelfService
   readonly identities: IdentityService
+  readonly sessions: SessionService
   readonly store: Store
   readonly rules: RuleList
   readonly metrics: Exposition
@@ -45,7 +47,7 @@ type Answer = (request: AdminRequest) => Promise<Reply> | Reply
 
 /** Routes, and 404 and 405 for everything else. */
 export function adminRoutes(service: AdminService): Middleware {
-  const { selfService, identities, store, rules, metrics, publicJwks, version, accepting } = service
+  const { selfService, identities, sessions, store, rules, metrics, publicJwks, version, accepting } = service
   const router = new Router()
   const get = (paths: string[], answer: Answer): unknown => router.get(paths, answerWith(answer))
 
@@ -65,6 +67,12 @@ export function adminRoutes(service: AdminService): Middleware {
   router.put('/identities/:id', jsonOnly, readBody(),
     answerWith(({ params, body }) => replaceIdentity(params['id'] ?? '', body, identities)))
   router.delete('/identities/:id', answerWith(({ params }) => deleteIdentity(params['id'] ?? '', identities)))
+
+  get(['/sessions'], ({ query }) => listSessions(query, sessions))
+  get(['/sessions/:id'], ({ params }) => readSession(params['id'] ?? '', sessions))
+  router.delete('/sessions/:id', answerWith(({ params }) => revokeSession(params['id'] ?? '', sessions)))
+  get(['/identities/:id/sessions'], ({ params }) => readSessionsOf(params['id'] ?? '', sessions))
+  router.delete('/identities/:id/sessions', answerWith(({ params }) => revokeSessionsOf(params['id'] ?? '', sessions)))
 
   get(['/rules'], ({ query }) => readRules(query, rules))
   get(['/rules/:id'], ({ params }) => readRule(params['id'] ?? '', rules))

@@ -19,6 +19,7 @@ export async function identities(args: readonly string[]): Promise<number> {
   const { values, positionals: [verb, ...rest] } = readOptions(args, {
     ...adminOptions,
     ...formatOptions,
+    identifier: { type: 'string' },
     limit: { type: 'string' },
     offset: { type: 'string' },
     concurrency: { type: 'string' },
@@ -37,8 +38,8 @@ export async function identities(args: readonly string[]): Promise<number> {
   }
 }
 
-async function list(endpoint: AdminEndpoint, options: { limit?: string, offset?: string }, format: Format): Promise<number> {
-  const query = new URLSearchParams()
+async function list(endpoint: AdminEndpoint, options: { identifier?: string, limit?: string, offset?: string }, format: Format): Promise<number> {
+  const query = new URLSearchParams(options.identifier === undefined ? {} : { credentials_identifier: options.identifier })
   for (const name of ['limit', 'offset'] as const) {
     const value = wholeNumber(options[name], `--${name}`)
     if (value !== undefined) query.set(name, String(value))

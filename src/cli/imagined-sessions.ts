@@ -17,5 +17,8 @@ export function imaginedSessions(traits: JsonObject): Sessions {
     issue: never,
     revoke: never,
     revokeAll: never,
+    list: never,
+    find: never,
+    revokeById: never,
   }
 }

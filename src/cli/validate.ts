@@ -27,7 +27,7 @@ export async function validate(args: readonly string[]): Promise<number> {
 
 /** Rules are compiled against these and never asked for a session. */
 const noSessions = {
-  issue: neverAsked, verify: neverAsked, revoke: neverAsked, revokeAll: neverAsked,
+  issue: neverAsked, verify: neverAsked, revoke: neverAsked, revokeAll: neverAsked, list: neverAsked, find: neverAsked, revokeById: neverAsked,
 }
 
 function neverAsked(): Promise<never> {

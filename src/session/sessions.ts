@@ -20,6 +20,18 @@ export interface Sessions {
   revoke(token: string): Promise<void>
   /** Ends all sessions of an identity; how many there were. */
   revokeAll(identityId: string): Promise<number>
+  /** Those of an identity that have not expired, oldest first. */
+  list(identityId: string): Promise<ListedSession[]>
+  /** The session with that public id; `undefined` when there is none that has not expired. */
+  find(id: string): Promise<ListedSession | undefined>
+  /** Ends the session with that public id, everywhere; false when there was none. */
+  revokeById(id: string): Promise<boolean>
+}
+
+/** A session and whether it is still good for anything: one that was idle for too long is not, until its next use ends it. */
+export interface ListedSession {
+  readonly session: Session
+  readonly active: boolean
 }
 
 /** Learns of sessions that begin and end here, one call per event. */
@@ -51,6 +63,8 @@ export function createSessions(store: Store, options: SessionOptions): Sessions 
   // An idle limit shorter than the interval would end sessions that are in use.
   const touchAfterMs = idleLifespanMs === 0 ? touchIntervalMs : Math.min(touchIntervalMs, idleLifespanMs / 4)
 
+  const isIdle = ({ lastSeenAt }: Session): boolean => idleLifespanMs > 0 && now() >= lastSeenAt + idleLifespanMs
+
   return {
     async issue(identity) {
       const token = newToken(secrets)
@@ -80,7 +94,7 @@ export function createSessions(store: Store, options: SessionOptions): Sessions 
       const { session } = found
       const at = now()
       if (at >= session.expiresAt) return undefined
-      if (idleLifespanMs > 0 && at >= session.lastSeenAt + idleLifespanMs) {
+      if (isIdle(session)) {
         if (await store.deleteSession(session.tokenHash)) observer?.ended('idle', 1)
         return undefined
       }
@@ -96,6 +110,22 @@ export function createSessions(store: Store, options: SessionOptions): Sessions 
       const count = await store.deleteSessionsOf(identityId)
       if (count > 0) observer?.ended('revoked_all', count)
       return count
+    },
+
+    async list(identityId) {
+      return (await store.listSessionsOf(identityId)).map(session => ({ session, active: !isIdle(session) }))
+    },
+
+    async find(id) {
+      const session = await store.findSessionById(id)
+      return session === undefined ? undefined : { session, active: !isIdle(session) }
+    },
+
+    async revokeById(id) {
+      const session = await store.findSessionById(id)
+      if (session === undefined || !await store.deleteSession(session.tokenHash)) return false
+      observer?.ended('revoked', 1)
+      return true
     },
   }
 }

@@ -28,6 +28,8 @@ export interface Tables {
   /** `[createdAt, id]`: the order in which identities are listed. */
   readonly created: Database<true, [number, string]>
   readonly sessions: Database<Session, string>
+  /** Session id to the key in `sessions`. */
+  readonly sessionIds: Database<string, string>
   /** `[identity id, token hash]`. */
   readonly sessionsOf: Database<true, [string, string]>
   readonly flows: Database<{ readonly flow: Flow, readonly consumed: boolean }, string>
@@ -115,6 +117,8 @@ function openRoot(directory: string): RootDatabase {
       // A dot in the directory's name would otherwise make it a file.
       noSubdir: false,
       encoding: 'json',
+      // Its own number, 12, is below that of our tables.
+      maxDbs: 32,
       // With it, a commit that fails (a full disk) rejects a promise that nobody holds, which ends the process.
       eventTurnBatching: false,
     })
@@ -129,6 +133,7 @@ function openTables(root: RootDatabase): Tables {
     claims: root.openDB({ name: 'claims' }),
     created: root.openDB({ name: 'created' }),
     sessions: root.openDB({ name: 'sessions' }),
+    sessionIds: root.openDB({ name: 'session-ids' }),
     sessionsOf: root.openDB({ name: 'sessions-of' }),
     flows: root.openDB({ name: 'flows' }),
     errors: root.openDB({ name: 'errors' }),

@@ -48,6 +48,9 @@ function endOf({ sessions, flows, errors, attempts }: Tables, table: Expiring, k
 
 function forget(tables: Tables, table: Expiring, key: string): void {
   const session = table === 'sessions' ? tables.sessions.get(key) : undefined
-  if (session !== undefined) tables.sessionsOf.removeSync([idPart(session.identityId), key])
+  if (session !== undefined) {
+    tables.sessionsOf.removeSync([idPart(session.identityId), key])
+    tables.sessionIds.removeSync(idPart(session.id))
+  }
   tables[table].removeSync(key)
 }

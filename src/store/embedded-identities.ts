@@ -71,8 +71,10 @@ function removeClaims({ claims }: Tables, identity: Identity): void {
   for (const claim of claimsOf(identity)) claims.removeSync(claimPart(claim))
 }
 
-function removeSessions({ sessions, sessionsOf }: Tables, identityKey: string): void {
+function removeSessions({ sessions, sessionIds, sessionsOf }: Tables, identityKey: string): void {
   for (const entry of [...sessionsOf.getKeys(underneath(identityKey))]) {
+    const session = sessions.get(entry[1])
+    if (session !== undefined) sessionIds.removeSync(idPart(session.id))
     sessions.removeSync(entry[1])
     sessionsOf.removeSync(entry)
   }

@@ -6,7 +6,7 @@ import { idPart } from './keys.js'
 import type { Session } from './records.js'
 import type { Store } from './store.js'
 
-type Sessions = Pick<Store, 'createSession' | 'findSession' | 'touchSession' | 'deleteSession' | 'deleteSessionsOf' | 'listSessionsOf'>
+type Sessions = Pick<Store, 'createSession' | 'findSession' | 'findSessionById' | 'touchSession' | 'deleteSession' | 'deleteSessionsOf' | 'listSessionsOf'>
 
 /** The part of the store that keeps sessions. */
 export function embeddedSessions({ read, write, writeThrough }: EmbeddedDatabase, now: () => number): Sessions {
@@ -24,6 +24,7 @@ export function embeddedSessions({ read, write, writeThrough }: EmbeddedDatabase
 
       const key = idPart(session.tokenHash)
       tables.sessions.putSync(key, session)
+      tables.sessionIds.putSync(idPart(session.id), key)
       tables.sessionsOf.putSync([identityKey, key], true)
       expireAt(tables, session.expiresAt, 'sessions', key)
     }),
@@ -32,6 +33,11 @@ export function embeddedSessions({ read, write, writeThrough }: EmbeddedDatabase
       const session = live(tables, idPart(tokenHash))
       const identity = session && tables.identities.get(idPart(session.identityId))
       return session && identity && { session, identity }
+    }),
+
+    findSessionById: id => read(tables => {
+      const key = tables.sessionIds.get(idPart(id))
+      return key === undefined ? undefined : live(tables, key)
     }),
 
     touchSession: (tokenHash, lastSeenAt) => write(tables => {
@@ -55,7 +61,8 @@ export function embeddedSessions({ read, write, writeThrough }: EmbeddedDatabase
   }
 }
 
-function remove({ sessions, sessionsOf }: Tables, { identityId, tokenHash }: Session): void {
+function remove({ sessions, sessionIds, sessionsOf }: Tables, { id, identityId, tokenHash }: Session): void {
   sessions.removeSync(idPart(tokenHash))
+  sessionIds.removeSync(idPart(id))
   sessionsOf.removeSync([idPart(identityId), idPart(tokenHash)])
 }

@@ -17,10 +17,10 @@ import { randomBytes } from 'node:crypto'
 
 import { GatewayError } from '../errors.js'
 import { carries, claimPart, claimsOf } from './keys.js'
-import type { IdentifierClaim, Identity } from './records.js'
+import type { IdentifierClaim, Identity, Session } from './records.js'
 import { redisClaims } from './redis-claims.js'
 import { script, type RedisCommands } from './redis-connection.js'
-import { identityKey, intentKey, sessionIndexKey, sessionKey } from './redis-keys.js'
+import { identityKey, intentKey, sessionIdKey, sessionIndexKey, sessionKey } from './redis-keys.js'
 import type { GuardedCommands } from './redis-safety.js'
 import type { Store } from './store.js'
 
@@ -154,7 +154,7 @@ export function redisIdentities(commands: RedisCommands & Pick<GuardedCommands, 
       await Promise.allSettled([
         claims.drop(claimsOf(JSON.parse(doc) as Identity)),
         call('ZREM', indexKey, id),
-        ...sessions.map(tokenHash => call('DEL', sessionKey(keyPrefix, tokenHash))),
+        ...sessions.map(forgetSession),
       ])
       return true
     },
@@ -171,6 +171,12 @@ export function redisIdentities(commands: RedisCommands & Pick<GuardedCommands, 
       }
       return found
     },
+  }
+
+  async function forgetSession(tokenHash: string): Promise<void> {
+    const doc = await call('HGET', sessionKey(keyPrefix, tokenHash), 'doc') as string | null
+    await call('DEL', sessionKey(keyPrefix, tokenHash))
+    if (doc !== null) await call('DEL', sessionIdKey(keyPrefix, (JSON.parse(doc) as Session).id))
   }
 
   /** Removes index entries of creations that died; how many. */

@@ -19,6 +19,11 @@ export function sessionIndexKey(keyPrefix: string, identityId: string): string {
   return `${keyPrefix}sessions-of:{${idPart(identityId)}}`
 }
 
+/** The token hash of the session with that id; expires with the session. */
+export function sessionIdKey(keyPrefix: string, id: string): string {
+  return `${keyPrefix}session-id:${idPart(id)}`
+}
+
 /** A hash: `doc`, the session's JSON document as it was issued; `seen`, when it was last used. */
 export function sessionKey(keyPrefix: string, tokenHash: string): string {
   return `${keyPrefix}session:${idPart(tokenHash)}`

@@ -5,11 +5,11 @@
  */
 import type { Identity, Session } from './records.js'
 import { script, type RedisCommands } from './redis-connection.js'
-import { identityKey, sessionIndexKey, sessionKey } from './redis-keys.js'
+import { identityKey, sessionIdKey, sessionIndexKey, sessionKey } from './redis-keys.js'
 import { putFields } from './redis-scripts.js'
 import type { Store } from './store.js'
 
-type Sessions = Pick<Store, 'createSession' | 'findSession' | 'touchSession' | 'deleteSession' | 'deleteSessionsOf' | 'listSessionsOf'>
+type Sessions = Pick<Store, 'createSession' | 'findSession' | 'findSessionById' | 'touchSession' | 'deleteSession' | 'deleteSessionsOf' | 'listSessionsOf'>
 
 /** `[identity, index], [now, expiresAt, tokenHash]`: enters a session of an identity that exists. */
 const enter = script(`
@@ -46,7 +46,10 @@ export function redisSessions({ call, run }: RedisCommands, keyPrefix: string, n
     const doc = await run(take, [sessionKey(keyPrefix, tokenHash)], []) as string | null
     if (doc === null) return undefined
     const session = JSON.parse(doc) as Session
-    await call('ZREM', sessionIndexKey(keyPrefix, session.identityId), tokenHash)
+    await Promise.all([
+      call('ZREM', sessionIndexKey(keyPrefix, session.identityId), tokenHash),
+      call('DEL', sessionIdKey(keyPrefix, session.id)),
+    ])
     return session.expiresAt <= now() ? undefined : session
   }
 
@@ -55,13 +58,14 @@ export function redisSessions({ call, run }: RedisCommands, keyPrefix: string, n
 
   return {
     async createSession(session) {
-      const { identityId, expiresAt, tokenHash, lastSeenAt } = session
+      const { id, identityId, expiresAt, tokenHash, lastSeenAt } = session
       const ttlMs = expiresAt - now()
       if (ttlMs <= 0) return
 
-      // The index first: a session that nobody can list could not be revoked.
+      // The indexes first: a session that nobody can list or name could not be revoked.
       const keys = [identityKey(keyPrefix, identityId), sessionIndexKey(keyPrefix, identityId)]
       if (await run(enter, keys, [now(), expiresAt, tokenHash]) === 0) return
+      await call('SET', sessionIdKey(keyPrefix, id), tokenHash, 'PX', ttlMs)
       await run(putFields, [sessionKey(keyPrefix, tokenHash)], [ttlMs, 'doc', JSON.stringify(session), 'seen', lastSeenAt])
     },
 
@@ -70,6 +74,11 @@ export function redisSessions({ call, run }: RedisCommands, keyPrefix: string, n
       if (session === undefined) return undefined
       const doc = await call('GET', identityKey(keyPrefix, session.identityId)) as string | null
       return doc === null ? undefined : { session, identity: JSON.parse(doc) as Identity }
+    },
+
+    async findSessionById(id) {
+      const tokenHash = await call('GET', sessionIdKey(keyPrefix, id)) as string | null
+      return tokenHash === null ? undefined : find(tokenHash)
     },
 
     async touchSession(tokenHash, lastSeenAt) {

@@ -73,6 +73,8 @@ export interface Store {
   createSession(session: Session): Promise<void>
   /** The session with that token hash and the identity that owns it; `undefined` when either is gone or it has expired. */
   findSession(tokenHash: string): Promise<FoundSession | undefined>
+  /** The session with that public id; `undefined` when it is gone or has expired. */
+  findSessionById(id: string): Promise<Session | undefined>
   /** Notes that a session was used; nothing when it is gone. Never brings a deleted session back. */
   touchSession(tokenHash: string, lastSeenAt: number): Promise<void>
   /** False when there was none. */

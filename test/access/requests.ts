@@ -49,7 +49,7 @@ export function services(verify: Services['sessions']['verify'] = async token =>
     throw new Error('not part of this test')
   }
   return {
-    sessions: { verify, issue: unused, revoke: unused, revokeAll: unused },
+    sessions: { verify, issue: unused, revoke: unused, revokeAll: unused, list: unused, find: unused, revokeById: unused },
     sessionCookie: 'ory_kratos_session',
     sessionDocument: ({ session, identity }) => ({ sid: session.id, identity: { id: identity.id, traits: identity.traits } }),
     ...createRemoteAccess('.'),

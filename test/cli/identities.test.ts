@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 
 import t, { type Test } from 'tap'
 
-import { identitiesOf, logIn } from '../helpers/flows.js'
+import { identitiesOf, logIn, signUp, whoAmI } from '../helpers/flows.js'
 import { startTestGateway, ui, type TestGateway } from '../helpers/gateway.js'
 import { startGatewayProcess } from '../helpers/gateway-process.js'
 import { temporaryDirectory } from '../helpers/store.js'
@@ -109,6 +109,25 @@ t.test('lists are a table or JSON, a page at a time; what people call themselves
   t.match(await oathgate(['identities', 'get', ada?.id ?? '', '--format', 'table'], gateway), { code: 0, stdout: /^ID .*\n.*"ada"/ })
   t.match(await oathgate(['identities', 'delete', ada?.id ?? ''], gateway), { code: 0 })
   t.match(await oathgate(['identities', 'get', ada?.id ?? ''], gateway), { code: 1, stderr: /404/ })
+})
+
+t.test('sessions are listed and revoked by id, or all of a person by what they log in with', async t => {
+  const gateway = await start(t)
+  const [ann, annElsewhere] = [newVisitor(), newVisitor()]
+  await signUp(ann, gateway, 'ann')
+  await logIn(annElsewhere, gateway, 'ann')
+  const { sid } = (await whoAmI(ann, gateway)).json() as { sid: string }
+  const table = await oathgate(['sessions', 'list', 'ANN'], gateway)
+  t.match(table.stdout, new RegExp(`^ID +ACTIVE  LOGGED IN +LAST SEEN +EXPIRES\n${sid}  yes `))
+  t.match(JSON.parse((await oathgate(['sessions', 'list', 'ann', '--format', 'json'], gateway)).stdout), [{ id: sid, active: true }, { active: true }])
+
+  t.match(await oathgate(['sessions', 'revoke', sid], gateway), { code: 0, stdout: `revoked ${sid}\n` })
+  t.equal((await whoAmI(ann, gateway)).status, 401)
+  t.equal((await whoAmI(annElsewhere, gateway)).status, 200)
+  t.match(await oathgate(['sessions', 'revoke', '--identity', 'ann'], gateway), { code: 0 })
+  t.equal((await whoAmI(annElsewhere, gateway)).status, 401)
+  t.match(await oathgate(['sessions', 'list', 'nobody'], gateway), { code: 1, stderr: /nobody logs in with "nobody"/ })
+  t.match(await oathgate(['sessions', 'revoke'], gateway), { code: 2 })
 })
 
 t.test('what can not begin says why: no gateway, no file, no such option', async t => {

@@ -93,6 +93,21 @@ t.test('W9 deleting an identity closes its WebSockets within five seconds, on an
   t.comment(`closed after ${(await Promise.all(sockets.map(closed))).map(Math.round).join(' and ')} ms`)
 })
 
+t.test('W9 a session that an operator revokes loses its WebSockets within five seconds, on any gateway over that Redis', { skip: redisSkip }, async t => {
+  const redis = await startRedis(t)
+  const config = { dsn: redis.url, secrets: { session: ['0123456789abcdef0123456789abcdef'] } }
+  const [here, there] = [await gatewayBeforeEcho(t, config), await gatewayBeforeEcho(t, config)]
+  const [ann, bob] = [await member(here, 'ann'), await member(here, 'bob')]
+  const sockets = [await openSocket(t, here, ann), await openSocket(t, there, ann)]
+  const other = await openSocket(t, there, bob)
+  const { sid } = (await ann.fetch(`${here.publicUrl}/sessions/whoami`)).json() as { sid: string }
+
+  const answer = await newVisitor().send(`${here.adminUrl}/sessions/${sid}`, { method: 'DELETE' })
+  t.equal(answer.status, 204, 'revoked on one of them')
+  t.comment(`closed after ${(await Promise.all(sockets.map(closed))).map(Math.round).join(' and ')} ms`)
+  t.ok(await echoes(other), 'somebody else\'s goes on')
+})
+
 t.test('W9 a Redis that is down or frozen closes no WebSocket; what was revoked is closed once it is back', { skip: redisSkip }, async t => {
   const redis = await startRedis(t, { args: ['--appendfsync', 'always'] })
   const gateway = await gatewayBeforeEcho(t, { dsn: redis.url, secrets: { session: ['0123456789abcdef0123456789abcdef'] } })

@@ -29,6 +29,7 @@ function generalContract(contract: Contract): void {
     t.equal(await store.findIdentityByIdentifier(login('nobody')), undefined)
     t.equal(await store.findFlow(randomUUID()), undefined)
     t.equal(await store.findSession(newHash()), undefined)
+    t.equal(await store.findSessionById(randomUUID()), undefined)
     t.equal(await store.findError(randomUUID()), undefined)
     t.equal(await store.deleteIdentity(randomUUID()), false)
     t.equal(await store.deleteSession(newHash()), false)

@@ -200,6 +200,7 @@ async function everyMethodIsUnavailable(t: Test, store: Store, withinMs: number)
     takeAttempt: () => store.takeAttempt(newHash()),
     createSession: () => store.createSession(session),
     findSession: () => store.findSession(session.tokenHash),
+    findSessionById: () => store.findSessionById(session.id),
     touchSession: () => store.touchSession(session.tokenHash, 1),
     deleteSession: () => store.deleteSession(session.tokenHash),
     deleteSessionsOf: () => store.deleteSessionsOf(identity.id),

@@ -90,6 +90,8 @@ t.test('L2 an identity is acknowledged once Redis has written it, unless durabil
   for (const durability of ['required', 'none'] as const) {
     const store = await openStore({ dsn: redis.url, timeoutMs: 2_000, keyPrefix: `${durability}:`, durability, warn: t.comment })
     t.teardown(store.close)
+    // The connection that listens for changes asks INFO once, too.
+    await until(() => store.invalidations?.isCurrent() === true)
     await redis.command('CONFIG', 'RESETSTAT')
     await store.createIdentity(newIdentity({ password: ['ann'] }))
     const questions = Number(/^cmdstat_info:calls=([0-9]+)/m.exec(String(await redis.command('INFO', 'commandstats')))?.[1] ?? 0)

@@ -11,6 +11,7 @@ export function sessionContract(contract: Contract): void {
     await store.createIdentity(identity)
     await store.createSession(session)
     t.strictSame(await store.findSession(session.tokenHash), { session, identity })
+    t.strictSame(await store.findSessionById(session.id), session)
     const changed: Identity = { ...identity, traits: { name: 'Ann' }, version: 2 }
     await store.updateIdentity(changed)
     t.strictSame(await store.findSession(session.tokenHash), { session, identity: changed })
@@ -18,6 +19,7 @@ export function sessionContract(contract: Contract): void {
     t.ok(await store.findSession(session.tokenHash))
     place.advanceClock(hour / 2)
     t.equal(await store.findSession(session.tokenHash), undefined)
+    t.equal(await store.findSessionById(session.id), undefined)
     t.strictSame(await store.listSessionsOf(identity.id), [])
     t.equal(await store.deleteSessionsOf(identity.id), 0)
     t.equal(await store.deleteSession(session.tokenHash), false)
@@ -44,6 +46,7 @@ export function sessionContract(contract: Contract): void {
     await store.touchSession(session.tokenHash, lastSeenAt)
     await store.touchSession(session.tokenHash, lastSeenAt - 1)
     t.strictSame(await store.findSession(session.tokenHash), { session: { ...session, lastSeenAt }, identity })
+    t.strictSame(await store.findSessionById(session.id), { ...session, lastSeenAt })
     t.strictSame(await store.listSessionsOf(identity.id), [{ ...session, lastSeenAt }])
 
     const others = Array.from({ length: 20 }, () => newSession(identity))
@@ -64,6 +67,7 @@ export function sessionContract(contract: Contract): void {
     const outcomes = await Promise.all(Array.from({ length: 20 }, () => store.deleteSession(session.tokenHash)))
     t.equal(outcomes.filter(Boolean).length, 1)
     t.equal(await store.findSession(session.tokenHash), undefined)
+    t.equal(await store.findSessionById(session.id), undefined)
     t.strictSame(await store.listSessionsOf(identity.id), [])
   })
 
@@ -82,6 +86,9 @@ export function sessionContract(contract: Contract): void {
     t.equal(await store.deleteSessionsOf(ann.id), 1)
     t.equal(await store.deleteSessionsOf(ann.id), 0)
     t.equal(await store.findSession(kept.tokenHash), undefined)
+    for (const { id } of sessions) t.equal(await store.findSessionById(id), undefined)
     t.ok(await store.findSession(other.tokenHash), 'others are not touched')
+    await store.deleteIdentity(bob.id)
+    t.equal(await store.findSessionById(other.id), undefined, 'nor do they outlive their identity')
   })
 }
