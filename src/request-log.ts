@@ -53,6 +53,7 @@ function write(log: Log, req: IncomingMessage, exchange: ExchangeState, { status
 
   log[level]({
     request_id: exchange.requestId,
+    trace_id: exchange.traceId,
     method: req.method,
     host: request?.host ?? req.headers.host,
     // Of a request that was refused before it was read, and on the admin listener: as it was sent, without the query.

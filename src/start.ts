@@ -16,6 +16,7 @@ import { adminHandler, publicHandler, upgradeHandler, type Handle, type PublicPa
 import { createAccessRequestReader } from './http/access-request.js'
 import { createTrust } from './http/client-address.js'
 import { csrfCookieNames } from './http/csrf.js'
+import { decisionsPath } from './http/forwarded-request.js'
 import { listen, type Listener } from './http/listener.js'
 import { createRequestIds } from './http/request-id.js'
 import { createPublicServer } from './http/server.js'
@@ -39,6 +40,7 @@ import { parseDsn } from './store/dsn.js'
 import { observedStore } from './store/observed-store.js'
 import { openStore } from './store/open.js'
 import type { Store } from './store/store.js'
+import { untraced, type Tracing } from './tracing/tracing.js'
 import { version } from './version.js'
 
 /** A gateway that accepts requests. */
@@ -69,13 +71,15 @@ export async function startGateway({ config, baseDir, placeOf }: LoadedConfig, l
 
   const opened: (() => Promise<void>)[] = []
   try {
+    const tracing = await openTracing(config, log)
+    opened.push(() => tracing.close())
     const kept = await openStore({
       dsn: config.dsn, timeoutMs: durationMs(config.store.timeout), keyPrefix: config.store.key_prefix,
       durability: config.store.durability, warn: message => { log.warn(message) },
     })
     opened.push(() => kept.close())
     const metrics = createMetrics({ rules: () => rules.current(), maxRules: config.metrics.max_rules, ...fellows && { fellows } })
-    const store = cached(observedStore(kept, metrics.store.ended), config.session.cache_entries, metrics.store.sessionLookedUp)
+    const store = cached(tracing.store(observedStore(kept, metrics.store.ended)), config.session.cache_entries, metrics.store.sessionLookedUp)
     const sessions = createSessions(store, {
       secrets, lifespanMs: durationMs(config.session.lifespan), idleLifespanMs: durationMs(config.session.idle_lifespan),
       maxPerIdentity: config.session.max_per_identity, observer: metrics.events.sessions,
@@ -84,19 +88,21 @@ export async function startGateway({ config, baseDir, placeOf }: LoadedConfig, l
     opened.push(() => remote.close())
     const signedWith = config.mutators.id_token?.config?.['jwks_url']
     if (typeof signedWith === 'string') remote.keySets.publish(signedWith)
-    const rules = await watchRules(config, baseDir, ruleServices(config, sessions, remote), log, metrics.events.rulesReloaded)
+    const rules = await watchRules(config, baseDir, ruleServices(config, sessions, { ...remote, fetchBounded: tracing.fetch(remote.fetchBounded) }), log, metrics.events.rulesReloaded)
     opened.push(async () => { rules.close() })
 
-    const hasher = createHasher(hasherOptions(config), metrics.events.hashRefused)
+    const currentRules = tracing.rules(rules.current)
+
+    const hasher = tracing.hasher(createHasher(hasherOptions(config), metrics.events.hashRefused))
     const selfService = assembleSelfService(config, { store, sessions, schemas, secrets, providers, hasher }, metrics.events, log)
-    const forwarder = createForwarder(forwarderOptions(config))
+    const forwarder = tracing.forwarder(createForwarder(forwarderOptions(config)))
     opened.push(() => forwarder.close())
-    const upgrader = createUpgrader(upgraderOptions(config))
+    const upgrader = tracing.upgrader(createUpgrader(upgraderOptions(config)))
     opened.push(async () => { upgrader.close() })
 
     const parts: PublicParts = {
-      readRequest: requestReader(config), cors: config.serve.public.cors, selfService, rules: rules.current, forwarder, upgrader,
-      metrics: metrics.requests, log,
+      readRequest: requestReader(config), cors: config.serve.public.cors, selfService, rules: currentRules, forwarder, upgrader,
+      metrics: tracing.endings(metrics.requests), log,
     }
     const ending = new AbortController()
     const adminUrl = config.urls.self.admin.replace(/\/+$/, '')
@@ -108,13 +114,13 @@ export async function startGateway({ config, baseDir, placeOf }: LoadedConfig, l
         rules: { documents: () => rules.current().documents, status: rules.status },
         publicJwks: remote.keySets.publicJwks,
       },
-      rules: rules.current, token: config.serve.admin.token, adminUrl, pathBytes: config.serve.public.limits.path_bytes,
+      rules: currentRules, token: config.serve.admin.token, adminUrl, pathBytes: config.serve.public.limits.path_bytes,
       metrics: metrics.requests, log,
     })
 
-    const adminSide = await listen(adminServer(config, answerAdmin, log), config.serve.admin.host, config.serve.admin.port)
+    const adminSide = await listen(adminServer(config, tracing.requestsBelow(decisionsPath, answerAdmin), log), config.serve.admin.host, config.serve.admin.port)
     opened.push(async () => { adminSide.close() })
-    const server = publicServer(config, parts, ending.signal, metrics)
+    const server = publicServer(config, parts, tracing, ending.signal, metrics)
     metrics.watch({
       version, rules: { count: () => rules.current().count, status: rules.status },
       storeAnswers: () => store.ping().then(() => true, () => false), connections: () => openConnections(server), tunnels: () => upgrader.tunnels(), hashing: () => hasher.load(),
@@ -138,6 +144,13 @@ export async function startGateway({ config, baseDir, placeOf }: LoadedConfig, l
     await closeAll(opened)
     throw error
   }
+}
+
+/** OpenTelemetry is loaded here or not at all. */
+async function openTracing({ tracing, serve }: Config, log: Log): Promise<Tracing> {
+  if (!tracing.enabled) return untraced
+  const { createTracing } = await import('./tracing/otlp.js')
+  return createTracing({ config: tracing, trustedProxies: serve.public.trusted_proxies, warn: message => { log.warn(message) } })
 }
 
 /** The store with sessions kept in memory, where it tells of changes. */
@@ -226,13 +239,13 @@ function requestReader(config: Config): PublicParts['readRequest'] {
   return createAccessRequestReader({ trustedProxies, pathBytes: limits.path_bytes, headerFields: limits.header_fields })
 }
 
-function publicServer(config: Config, parts: PublicParts, ending: AbortSignal, { events }: Metrics): Server {
+function publicServer(config: Config, parts: PublicParts, tracing: Tracing, ending: AbortSignal, { events }: Metrics): Server {
   return createPublicServer({
     ...serverOptions(config, 'public', parts.log),
     perAddress: { connections: config.serve.public.limits.connections_per_address, isTrusted: createTrust(config.serve.public.trusted_proxies) },
     ending,
-    onRequest: publicHandler(parts),
-    onUpgrade: upgradeHandler(parts),
+    onRequest: tracing.requests(publicHandler(parts)),
+    onUpgrade: tracing.upgrades(upgradeHandler(parts)),
     onRefused(error, requestId, socket) {
       events.requestMalformed(error.status)
       logRefused(parts.log, error, requestId, socket)

@@ -14,7 +14,7 @@ const table: Readonly<Record<string, readonly string[]>> = {
   ],
   'start.ts': [
     'access', 'config', 'errors.ts', 'gateway.ts', 'http', 'identity', 'log.ts', 'metrics', 'proxy', 'request-log.ts', 'selfservice', 'session', 'store',
-    'version.ts',
+    'tracing', 'version.ts',
   ],
   'gateway.ts': [
     'access', 'admin', 'config:types', 'errors.ts', 'http', 'log.ts', 'metrics:types', 'proxy', 'request-log.ts', 'selfservice',
@@ -22,6 +22,9 @@ const table: Readonly<Record<string, readonly string[]>> = {
   'request-log.ts': ['errors.ts', 'http', 'log.ts'],
   'admin': ['access', 'errors.ts', 'http', 'identity', 'selfservice', 'session', 'store:types'],
   'metrics': ['errors.ts', 'http:types', 'selfservice:types', 'session:types', 'store:types'],
+  'tracing': [
+    'access:types', 'config', 'errors.ts', 'gateway.ts:types', 'http', 'identity:types', 'metrics:types', 'proxy:types', 'store:types', 'version.ts',
+  ],
   'selfservice': ['config', 'errors.ts', 'http', 'identity', 'session', 'store:types'],
   'identity': ['config', 'errors.ts', 'store:types'],
   'access': ['config', 'errors.ts', 'http', 'session', 'store:types'],

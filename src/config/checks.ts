@@ -26,7 +26,7 @@ const maxTimerMs = 2 ** 31 - 1
 const timers = [
   ...['public', 'admin'].flatMap(listener => ['read', 'write', 'idle'].map(name => `serve.${listener}.timeout.${name}`)),
   'serve.public.drain', 'serve.public.drain_wait', 'proxy.timeout.connect', 'proxy.timeout.response', 'proxy.timeout.body',
-  'proxy.keep_alive', 'store.timeout', 'access_rules.poll_interval', 'selfservice.strategies.password.config.haveibeenpwned_timeout',
+  'proxy.keep_alive', 'store.timeout', 'tracing.timeout', 'access_rules.poll_interval', 'selfservice.strategies.password.config.haveibeenpwned_timeout',
 ]
 /** Durations that mean nothing, or that nothing ever comes in time, when they are 0s. */
 const positive = [

@@ -8,11 +8,12 @@ import { accessRules, authenticators, authorizers, errorHandlers, mutators } fro
 import { dsn, hashers, identity, secrets, security, session, store, urls } from './sections/identity.js'
 import { selfservice } from './sections/selfservice.js'
 import { log, metrics, proxy, serve } from './sections/serve.js'
+import { tracing } from './sections/tracing.js'
 
 export const configSchema = {
   type: 'object', additionalProperties: false, required: ['urls', 'identity', 'selfservice'],
   properties: {
-    dsn, serve, proxy, log, metrics, urls, secrets, identity, selfservice, session, hashers, security, store,
+    dsn, serve, proxy, log, metrics, tracing, urls, secrets, identity, selfservice, session, hashers, security, store,
     access_rules: accessRules, authenticators, authorizers, mutators, errors: errorHandlers,
   },
 } as const

@@ -9,13 +9,16 @@ export interface UnusedKey {
   readonly because?: string
 }
 
+const otlpAlone = 'traces are sent by OTLP alone, where tracing.enabled and .endpoint say so'
 const plainHttp = 'this listener speaks plain HTTP; let what stands in front of it speak TLS'
 
 export const unusedKeys: readonly UnusedKey[] = [
   { path: ['$schema'] },
   { path: ['version'], because: 'a configuration has no version of its own' },
   { path: ['courier'], because: 'no mail is sent' },
-  { path: ['tracing'], because: 'nothing is traced' },
+  { path: ['tracing', 'provider'], because: otlpAlone },
+  { path: ['tracing', 'providers'], because: otlpAlone },
+  { path: ['tracing', 'deployment_environment'], because: otlpAlone },
   { path: ['profiling'], because: 'nothing is profiled' },
   { path: ['serve', 'public', 'tls'], because: plainHttp },
   { path: ['serve', 'admin', 'tls'], because: plainHttp },

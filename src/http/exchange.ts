@@ -19,6 +19,10 @@ export interface ExchangeState {
   subject?: string
   /** Set when the gateway itself serves what was asked for. */
   selfService?: true
+  /** The route of what the gateway itself serves, with its parameters as names. */
+  route?: string
+  /** The trace that it is part of; absent when it is not traced. */
+  traceId?: string
   /** What access rules said; absent where they were not asked. `denied` covers all that keeps a request from its upstream. */
   decision?: 'granted' | 'denied'
   /** How the upstream did; absent when the request never went there. */

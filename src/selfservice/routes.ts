@@ -171,6 +171,7 @@ const refuseHead: Middleware = (ctx, next) => {
 
 function answerRoute(route: Route, service: SelfService): (ctx: Context & { params: Record<string, string> }) => Promise<void> {
   return async ctx => {
+    stateOf(ctx).route = route.paths[0] as string
     const visit = readVisit(stateOf(ctx).request as AccessRequest, service.cookies)
     try {
       const submission = route.method === 'post' ? await receive(ctx) : nothing

@@ -121,18 +121,20 @@ serve:
     cors: { debug: true }
     trust_forwarded_headers: false
   prometheus: { port: 9000 }
-tracing:
+tracing: { provider: jaeger, service_name: ORY Oathkeeper, providers: { jaeger: { local_agent_address: "jaeger:6831" } } }
 `)
   t.same(warnings.map(line => line.replace(/^.*0\.yml/, '0.yml')), [
     '0.yml:11:1 version is not used: a configuration has no version of its own',
     '0.yml:12:1 courier is not used: no mail is sent',
-    '0.yml:20:1 tracing is not used: nothing is traced',
+    '0.yml:20:12 tracing.provider is not used: traces are sent by OTLP alone, where tracing.enabled and .endpoint say so',
+    '0.yml:20:60 tracing.providers is not used: traces are sent by OTLP alone, where tracing.enabled and .endpoint say so',
     '0.yml:16:5 serve.proxy.tls is not used: this listener speaks plain HTTP; let what stands in front of it speak TLS',
     '0.yml:17:13 serve.proxy.cors.debug is not used: CORS writes nothing to the log',
     '0.yml:19:3 serve.prometheus is not used: metrics are at /metrics of the admin listener',
     '0.yml:13:8 log.leak_sensitive_values is not used: secrets are never logged',
   ])
   t.equal(config.log.level, 'warning')
+  t.match(config.tracing, { enabled: false, service_name: 'ORY Oathkeeper' })
   t.notOk('$schema' in config)
   t.notOk('courier' in config)
 })
