@@ -15,6 +15,7 @@ import { answerError, answerErrors, plainAnswer } from './http/answer-errors.js'
 import { createCors } from './http/cors.js'
 import type { ExchangeState } from './http/exchange.js'
 import { hasBody } from './http/framing.js'
+import type { createHttpsRedirect } from './http/https-redirect.js'
 import { createRequestBody } from './http/request-body.js'
 import { createUpgradeResponse } from './http/upgrade-request.js'
 import type { Log } from './log.js'
@@ -42,6 +43,17 @@ export interface PublicParts {
   readonly upgrader: Upgrader
   readonly metrics: RequestMetrics
   readonly log: Log
+  /** `Strict-Transport-Security` of answers over TLS; absent: upstreams say theirs. */
+  readonly hsts?: string
+}
+
+/** What plain HTTP requests meet where the public listener speaks TLS. */
+export interface RedirectParts {
+  readonly readRequest: PublicParts['readRequest']
+  readonly redirect: ReturnType<typeof createHttpsRedirect>
+  /** Answers what a certificate authority asks; false for everything else. */
+  readonly answerChallenge?: (request: AccessRequest, res: ServerResponse) => Promise<boolean>
+  readonly log: Log
 }
 
 /** What requests on the admin listener meet. */
@@ -61,7 +73,7 @@ export interface AdminParts {
  * Everything that happens to a request on the public listener, in order. What is not ours never meets Koa: that would be a
  * fifth of the time that a proxied request takes (bench/README.md).
  */
-export function publicHandler({ readRequest, cors, selfService, rules, forwarder, metrics, log }: PublicParts): Handle {
+export function publicHandler({ readRequest, cors, selfService, rules, forwarder, metrics, log, hsts }: PublicParts): Handle {
   const answersPreflight = createCors(cors)
   const isOurs = createSelfServiceScope(selfService)
   const answerOurs = selfServiceHandler(selfService)
@@ -84,6 +96,7 @@ export function publicHandler({ readRequest, cors, selfService, rules, forwarder
 
   return (req, res, exchange) => {
     logExchange(log, req, res, exchange, onEnd)
+    if (hsts !== undefined && 'encrypted' in req.socket) res.setHeader('strict-transport-security', hsts)
     answer(req, res, exchange).catch((thrown: unknown) => answerError(thrown, req, res, exchange))
   }
 }
@@ -151,6 +164,20 @@ export function upgradeHandler({ readRequest, rules, upgrader, metrics, log }: P
     }
   }
   return (req, socket, head, exchange) => { void upgrade(req, socket, head, exchange) }
+}
+
+/** Everything that happens to a plain HTTP request where the public listener speaks TLS, in order. */
+export function redirectHandler({ readRequest, answerChallenge, redirect, log }: RedirectParts): Handle {
+  async function answer(req: IncomingMessage, res: ServerResponse, exchange: ExchangeState): Promise<void> {
+    const request = exchange.request = readRequest(req, exchange.requestId)
+    if (await answerChallenge?.(request, res) === true) return
+    redirect(request, req, res)
+  }
+
+  return (req, res, exchange) => {
+    logExchange(log, req, res, exchange)
+    answer(req, res, exchange).catch((thrown: unknown) => answerError(thrown, req, res, exchange))
+  }
 }
 
 /** Everything that happens to a request on the admin listener, in order. */

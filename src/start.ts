@@ -11,12 +11,15 @@ import { ConfigError } from './config/config-error.js'
 import type { LoadedConfig } from './config/load.js'
 import type { Config } from './config/schema.js'
 import { sessionSecrets } from './config/secrets.js'
+import { speaksTls } from './config/tls-checks.js'
 import type { GatewayError } from './errors.js'
-import { adminHandler, publicHandler, upgradeHandler, type Handle, type PublicParts } from './gateway.js'
+import { adminHandler, publicHandler, redirectHandler, upgradeHandler, type Handle, type HandleUpgrade, type PublicParts } from './gateway.js'
 import { createAccessRequestReader } from './http/access-request.js'
 import { createTrust } from './http/client-address.js'
 import { csrfCookieNames } from './http/csrf.js'
 import { decisionsPath } from './http/forwarded-request.js'
+import { hstsValue } from './http/hsts.js'
+import { createHttpsRedirect } from './http/https-redirect.js'
 import { listen, type Listener } from './http/listener.js'
 import { createRequestIds } from './http/request-id.js'
 import { createPublicServer } from './http/server.js'
@@ -40,6 +43,8 @@ import { parseDsn } from './store/dsn.js'
 import { observedStore } from './store/observed-store.js'
 import { openStore } from './store/open.js'
 import type { Store } from './store/store.js'
+import { followCertificateFiles } from './tls/certificate-files.js'
+import { createShownCertificates, type ShownCertificates } from './tls/shown-certificates.js'
 import { untraced, type Tracing } from './tracing/tracing.js'
 import { version } from './version.js'
 
@@ -47,6 +52,8 @@ import { version } from './version.js'
 export interface RunningGateway {
   readonly publicPort: number
   readonly adminPort: number
+  /** Where plain HTTP is sent on to https; absent where it is not. */
+  readonly redirectPort?: number
   /**
    * Says "not ready", and `Connection: close` with every answer, for `serve.public.drain_wait`; then takes no new connections,
    * lets requests in flight finish for `serve.public.drain` at most, and closes everything. `hurry` cuts the waiting short.
@@ -73,6 +80,12 @@ export async function startGateway({ config, baseDir, placeOf }: LoadedConfig, l
   try {
     const tracing = await openTracing(config, log)
     opened.push(() => tracing.close())
+    const certificates = speaksTls(config) ? createShownCertificates() : undefined
+    if (certificates !== undefined) {
+      const { tls } = config.serve.public
+      const files = await followCertificateFiles({ tls, baseDir, placeOf }, read => { certificates.replace('files', read) }, log)
+      opened.push(async () => { files.close() })
+    }
     const kept = await openStore({
       dsn: config.dsn, timeoutMs: durationMs(config.store.timeout), keyPrefix: config.store.key_prefix,
       durability: config.store.durability, warn: message => { log.warn(message) },
@@ -100,9 +113,10 @@ export async function startGateway({ config, baseDir, placeOf }: LoadedConfig, l
     const upgrader = tracing.upgrader(createUpgrader(upgraderOptions(config)))
     opened.push(async () => { upgrader.close() })
 
+    const hsts = hstsValue(config.serve.public.tls.hsts)
     const parts: PublicParts = {
       readRequest: requestReader(config), cors: config.serve.public.cors, selfService, rules: currentRules, forwarder, upgrader,
-      metrics: tracing.endings(metrics.requests), log,
+      metrics: tracing.endings(metrics.requests), log, ...hsts !== undefined && { hsts },
     }
     const ending = new AbortController()
     const adminUrl = config.urls.self.admin.replace(/\/+$/, '')
@@ -120,7 +134,9 @@ export async function startGateway({ config, baseDir, placeOf }: LoadedConfig, l
 
     const adminSide = await listen(adminServer(config, tracing.requestsBelow(decisionsPath, answerAdmin), log), config.serve.admin.host, config.serve.admin.port)
     opened.push(async () => { adminSide.close() })
-    const server = publicServer(config, parts, tracing, ending.signal, metrics)
+    const redirectSide = certificates === undefined ? undefined : await listenForPlain(config, { certificates, readRequest: parts.readRequest, metrics }, log)
+    if (redirectSide !== undefined) opened.push(async () => { redirectSide.close() })
+    const server = publicServer(config, parts, { tracing, ending: ending.signal, metrics, certificates })
     metrics.watch({
       version, rules: { count: () => rules.current().count, status: rules.status },
       storeAnswers: () => store.ping().then(() => true, () => false), connections: () => openConnections(server), tunnels: () => upgrader.tunnels(), hashing: () => hasher.load(),
@@ -131,11 +147,12 @@ export async function startGateway({ config, baseDir, placeOf }: LoadedConfig, l
     return {
       publicPort: publicSide.port,
       adminPort: adminSide.port,
+      ...redirectSide !== undefined && { redirectPort: redirectSide.port },
       async stop(hurry = new AbortController().signal) {
         ending.abort()
         await pause(durationMs(config.serve.public.drain_wait), hurry)
         const over = AbortSignal.any([hurry, AbortSignal.timeout(durationMs(config.serve.public.drain))])
-        await drain(publicSide, over)
+        await Promise.all([publicSide, ...redirectSide === undefined ? [] : [redirectSide]].map(side => drain(side, over)))
         await drain(adminSide, over) // last, since health is asked for there, and the apps read flows
         await closeAll(opened)
       },
@@ -239,19 +256,57 @@ function requestReader(config: Config): PublicParts['readRequest'] {
   return createAccessRequestReader({ trustedProxies, pathBytes: limits.path_bytes, headerFields: limits.header_fields })
 }
 
-function publicServer(config: Config, parts: PublicParts, tracing: Tracing, ending: AbortSignal, { events }: Metrics): Server {
+interface PublicServerParts {
+  readonly tracing: Tracing
+  readonly ending: AbortSignal
+  readonly metrics: Metrics
+  /** Absent: the listener speaks plain HTTP. */
+  readonly certificates: ShownCertificates | undefined
+}
+
+function publicServer(config: Config, parts: PublicParts, { tracing, ending, metrics, certificates }: PublicServerParts): Server {
   return createPublicServer({
-    ...serverOptions(config, 'public', parts.log),
-    perAddress: { connections: config.serve.public.limits.connections_per_address, isTrusted: createTrust(config.serve.public.trusted_proxies) },
+    ...openServerOptions(config, metrics, parts.log),
+    ...certificates !== undefined && { tls: { certificates, minVersion: config.serve.public.tls.min_version } },
     ending,
     onRequest: tracing.requests(publicHandler(parts)),
     onUpgrade: tracing.upgrades(upgradeHandler(parts)),
-    onRefused(error, requestId, socket) {
+  })
+}
+
+interface PlainParts {
+  readonly certificates: ShownCertificates
+  readonly readRequest: PublicParts['readRequest']
+  readonly metrics: Metrics
+}
+
+/** The listener that sends people from http to https; `undefined` where none is wanted. */
+async function listenForPlain(config: Config, { certificates, readRequest, metrics }: PlainParts, log: Log): Promise<Listener | undefined> {
+  const { host, tls } = config.serve.public
+  if (!tls.redirect.enabled) return undefined
+
+  const { hostname, port } = new URL(config.urls.self.public)
+  const redirect = createHttpsRedirect({
+    httpsPort: port === '' ? 443 : Number(port),
+    isServed: name => name === hostname || certificates.covers(name),
+  })
+  const onRequest = redirectHandler({ readRequest, redirect, log })
+  const server = createPublicServer({ ...openServerOptions(config, metrics, log), onRequest, onUpgrade: answerUpgrade(onRequest) })
+  return listen(server, tls.redirect.host ?? host, tls.redirect.port)
+}
+
+/** What holds for every listener that faces the open internet. */
+function openServerOptions(config: Config, { events }: Metrics, log: Log) {
+  const { limits, trusted_proxies: trustedProxies } = config.serve.public
+  return {
+    ...serverOptions(config, 'public', log),
+    perAddress: { connections: limits.connections_per_address, isTrusted: createTrust(trustedProxies) },
+    onRefused(error: GatewayError, requestId: string, socket: Socket) {
       events.requestMalformed(error.status)
-      logRefused(parts.log, error, requestId, socket)
+      logRefused(log, error, requestId, socket)
     },
     onDropped: events.connectionDropped,
-  })
+  }
 }
 
 function openConnections(server: Server): Promise<number> {
@@ -260,13 +315,13 @@ function openConnections(server: Server): Promise<number> {
   })
 }
 
-/** Who asks for another protocol is answered as if it had not (RFC 9110 7.8). */
 function adminServer(config: Config, onRequest: Handle, log: Log): Server {
-  return createPublicServer({
-    ...serverOptions(config, 'admin', log),
-    onRequest,
-    onUpgrade: (req, socket, _head, exchange) => { onRequest(req, createUpgradeResponse(req, socket), exchange) },
-  })
+  return createPublicServer({ ...serverOptions(config, 'admin', log), onRequest, onUpgrade: answerUpgrade(onRequest) })
+}
+
+/** Who asks for another protocol is answered as if it had not (RFC 9110 7.8). */
+function answerUpgrade(onRequest: Handle): HandleUpgrade {
+  return (req, socket, _head, exchange) => { onRequest(req, createUpgradeResponse(req, socket), exchange) }
 }
 
 function serverOptions(config: Config, listener: 'public' | 'admin', log: Log) {

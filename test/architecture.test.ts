@@ -10,11 +10,11 @@ const table: Readonly<Record<string, readonly string[]>> = {
   'main.ts': ['cli', 'config', 'errors.ts', 'version.ts'],
   'cli': [
     'access', 'config', 'http', 'identity', 'log.ts', 'metrics', 'proxy', 'runtime.ts', 'selfservice', 'session', 'start.ts', 'store',
-    'version.ts', 'workers',
+    'tls', 'version.ts', 'workers',
   ],
   'start.ts': [
     'access', 'config', 'errors.ts', 'gateway.ts', 'http', 'identity', 'log.ts', 'metrics', 'proxy', 'request-log.ts', 'selfservice', 'session', 'store',
-    'tracing', 'version.ts',
+    'tls', 'tracing', 'version.ts',
   ],
   'gateway.ts': [
     'access', 'admin', 'config:types', 'errors.ts', 'http', 'log.ts', 'metrics:types', 'proxy', 'request-log.ts', 'selfservice',
@@ -31,6 +31,7 @@ const table: Readonly<Record<string, readonly string[]>> = {
   'proxy': ['access:types', 'config', 'errors.ts', 'http'],
   'session': ['errors.ts', 'store:types'],
   'store': ['config', 'errors.ts'],
+  'tls': ['config', 'http:types', 'log.ts:types'],
   'http': ['config:types', 'errors.ts'],
   'config': ['errors.ts'],
   'errors.ts': [],

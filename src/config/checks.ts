@@ -3,6 +3,7 @@ import { durationMs } from './duration.js'
 import { pointerOf } from './layer.js'
 import { isLoopback } from './loopback.js'
 import { originProblem } from './origin-pattern.js'
+import { tlsMistakes } from './tls-checks.js'
 import type { Config } from './schema.js'
 import type { SchemaProblem } from './validate.js'
 
@@ -85,6 +86,10 @@ export const checks: readonly Check[] = [
       const problem = corsOriginProblem(origin, cors.allow_credentials)
       return problem === undefined ? [] : [[`serve.public.cors.allowed_origins.${index}`, problem]]
     }),
+  },
+  {
+    reads: ['serve.public.tls', 'serve.public.port', 'urls.self.public'],
+    find: tlsMistakes,
   },
   {
     reads: ['session.cookie', 'urls.self.public'],

@@ -20,7 +20,6 @@ export const unusedKeys: readonly UnusedKey[] = [
   { path: ['tracing', 'providers'], because: otlpAlone },
   { path: ['tracing', 'deployment_environment'], because: otlpAlone },
   { path: ['profiling'], because: 'nothing is profiled' },
-  { path: ['serve', 'public', 'tls'], because: plainHttp },
   { path: ['serve', 'admin', 'tls'], because: plainHttp },
   { path: ['serve', 'public', 'cors', 'debug'], because: 'CORS writes nothing to the log' },
   { path: ['serve', 'admin', 'cors'], because: 'browsers have no business on this listener' },

@@ -10,6 +10,7 @@ import { hasBody } from './framing.js'
 import { answerExchange, answerRaw, lingerThenDestroy } from './raw-answer.js'
 import { watchSlowBodies } from './slow-bodies.js'
 import { cutStalled, movedBytes, type Exchange } from './stalled-clients.js'
+import { createTlsServer, type TlsListenerOptions } from './tls-listener.js'
 import { isWebSocketUpgrade, replayWithoutUpgrade } from './upgrade-request.js'
 
 export interface PublicServerOptions {
@@ -23,6 +24,8 @@ export interface PublicServerOptions {
   }
   /** Absent: one address may hold them all. */
   readonly perAddress?: AddressLimit
+  /** Absent: it speaks plain HTTP. */
+  readonly tls?: Omit<TlsListenerOptions, 'handshakeMs'>
   /** Once it is aborted, each answer that has not begun is the last one of its connection, and says so. */
   readonly ending?: AbortSignal
   /** Never throws. */
@@ -42,8 +45,8 @@ const maxPipelined = 100
 
 /** A server that does not listen yet. Header fields are not counted here but by `checkFraming`. */
 export function createPublicServer(options: PublicServerOptions): Server {
-  const { timeout, limits, perAddress, ending, requestIdOf, onRequest, onUpgrade, onDropped = () => undefined } = options
-  const server = createServer({
+  const { timeout, limits, perAddress, tls, ending, requestIdOf, onRequest, onUpgrade, onDropped = () => undefined } = options
+  const http = {
     insecureHTTPParser: false,
     maxHeaderSize: limits.headerBytes,
     headersTimeout: timeout.read,
@@ -52,7 +55,10 @@ export function createPublicServer(options: PublicServerOptions): Server {
     connectionsCheckingInterval: Math.min(1000, timeout.read),
     requireHostHeader: false, // the access request says it better
     noDelay: true,
-  })
+  }
+  const server = tls === undefined ? createServer(http) : createTlsServer(http, { ...tls, handshakeMs: timeout.read })
+  /** The event of a connection that can speak HTTP. */
+  const accepted = tls === undefined ? 'connection' : 'secureConnection'
   server.maxHeadersCount = 0 // a limit would drop fields silently, framing fields too
   server.maxConnections = limits.connections
   server.timeout = Math.min(timeout.read, timeout.write)
@@ -62,7 +68,7 @@ export function createPublicServer(options: PublicServerOptions): Server {
 
   const exchanges = new WeakMap<Socket, Exchange>()
   const connected = new Set<Socket>()
-  server.on('connection', (socket: Socket) => {
+  server.on(accepted, (socket: Socket) => {
     if (connected.has(socket)) return // it comes again with each request that asked for another protocol
     connected.add(socket)
     socket.once('close', () => connected.delete(socket))
@@ -112,7 +118,7 @@ export function createPublicServer(options: PublicServerOptions): Server {
       return
     }
     if (!isWebSocketUpgrade(req)) {
-      replayWithoutUpgrade(server, req, socket, head)
+      replayWithoutUpgrade(req, socket, head, () => server.emit(accepted, socket))
       return
     }
     exchanges.delete(socket)

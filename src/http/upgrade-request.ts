@@ -1,5 +1,5 @@
 /** Requests that ask for another protocol: a WebSocket, or anything else, which is served as if it had not asked (RFC 9110 7.8). */
-import { ServerResponse, type IncomingMessage, type Server } from 'node:http'
+import { ServerResponse, type IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 
 import { lingerThenDestroy } from './raw-answer.js'
@@ -10,10 +10,10 @@ export function isWebSocketUpgrade(req: IncomingMessage): boolean {
 }
 
 /**
- * Hands the connection back to the server's parser, with the request as it came but for `Upgrade`. Node decides by the mere
+ * Hands the connection back to the server's parser, by `accept`, with the request as it came but for `Upgrade`. Node decides by the mere
  * presence of an `upgrade` listener that such a request ends the HTTP on its connection; before Node 24 nothing else can be said.
  */
-export function replayWithoutUpgrade(server: Server, req: IncomingMessage, socket: Socket, head: Buffer): void {
+export function replayWithoutUpgrade(req: IncomingMessage, socket: Socket, head: Buffer, accept: () => void): void {
   let text = `${req.method} ${req.url} HTTP/${req.httpVersion}\r\n`
   for (let at = 0; at < req.rawHeaders.length; at += 2) {
     const name = req.rawHeaders[at] as string
@@ -21,7 +21,7 @@ export function replayWithoutUpgrade(server: Server, req: IncomingMessage, socke
   }
   socket.removeAllListeners('error')
   socket.unshift(Buffer.concat([Buffer.from(`${text}\r\n`, 'latin1'), head]))
-  server.emit('connection', socket)
+  accept()
 }
 
 /** A response object for a request that came as an upgrade, so that it can be answered like any other. The connection ends with it. */

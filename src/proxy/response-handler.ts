@@ -133,8 +133,8 @@ function writeHead(res: ServerResponse, status: number, reason: string, fields: 
   else res.writeHead(status, phrase)
 }
 
-/** To HTTP/1.0 a closed connection is the regular end of an answer, so there it has to be a reset. */
+/** To HTTP/1.0 a closed connection is the regular end of an answer, so there it has to be a reset; TLS has an end of its own, which is left out. */
 function cut(res: ServerResponse): void {
-  if (res.req.httpVersion === '1.0') res.socket?.resetAndDestroy()
+  if (res.req.httpVersion === '1.0' && !('encrypted' in res.req.socket)) res.socket?.resetAndDestroy()
   else res.destroy()
 }

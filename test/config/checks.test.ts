@@ -39,6 +39,16 @@ const cases: [name: string, yaml: string, env: NodeJS.ProcessEnv, complaints: st
   ['CORS origins have no path', 'serve: { public: { cors: { allowed_origins: ["https://a.example/"] } } }\n', {}, ['0.yml:10:46 serve.public.cors.allowed_origins[0] must be an origin without a path, as browsers send it']],
   ['CORS wildcards are bounded', 'serve: { public: { cors: { allowed_origins: ["https://*example.com", "https://*.example.com"] } } }\n', {}, ['0.yml:10:46 serve.public.cors.allowed_origins[0] may have one *, as the whole first label: https://*.example.org']],
 
+  ['TLS needs an https URL', `${publicHttp}serve: { public: { tls: { certificates: [{ cert_file: a, key_file: b }] } } }\n`, {}, ['0.yml:2:11 urls.self.public must be https where serve.public.tls has certificates: cookies go by it']],
+  ['a redirect leads to TLS', 'serve: { public: { tls: { redirect: { enabled: true } } } }\n', {}, ['0.yml:10:39 serve.public.tls.redirect.enabled leads to https, and serve.public.tls has no certificates']],
+  ['and has a port of its own', 'serve: { proxy: { port: 1, tls: { cert: { path: a }, key: { path: b }, redirect: { enabled: true, port: 1 } } } }\n', {}, ['0.yml:10:99 serve.proxy.tls.redirect.port is the port of serve.public; plain HTTP needs one of its own']],
+  ['HSTS without TLS locks people out', 'serve: { public: { tls: { hsts: { max_age: 300 } } } }\n', {}, ['0.yml:10:35 serve.public.tls.hsts.max_age would lock browsers into https, and serve.public.tls has no certificates']],
+  ['HSTS without an age is not sent', 'serve: { public: { tls: { hsts: { preload: true } } } }\n', {}, ['0.yml:10:27 serve.public.tls.hsts.max_age is required: without it the header is not sent']],
+  ['HSTS that no list would take', 'serve: { public: { tls: { certificates: [{ cert_file: a, key_file: b }], hsts: { max_age: 300, include_subdomains: true, preload: true } } } }\n', {}, ['0.yml:10:122 serve.public.tls.hsts.preload needs include_subdomains and a max_age of at least 31536000 seconds']],
+  ['a certificate has a key', 'serve: { public: { tls: { cert: { path: a } } } }\n', {}, ['0.yml:10:20 serve.public.tls.key is required: a certificate needs its key']],
+  ['a certificate is in one place', 'serve: { public: { tls: { cert: { path: a, base64: b }, key: { path: b } } } }\n', {}, ['0.yml:10:44 serve.public.tls.cert.base64 is the same as serve.public.tls.cert.path; keep one of them']],
+  ['TLS that is off needs nothing', `${publicHttp}serve: { public: { tls: { enabled: false, certificates: [{ cert_file: a, key_file: b }], redirect: { enabled: true } } } }\n`, {}, []],
+
   ['a __Host- cookie has no domain', 'session: { cookie: { name: __Host-s, domain: example.org } }\n', {}, ['0.yml:10:38 session.cookie.domain must not be set when the cookie\'s name begins with __Host-']],
   ['a __Host- cookie needs https', `${localHttp}session: { cookie: { name: __host-s } }\n`, {}, ['0.yml:10:22 session.cookie.name has a prefix that browsers accept over https only, and urls.self.public is http']],
   ['a __Secure- cookie needs https', `${localHttp}session: { cookie: { name: __Secure-s } }\n`, {}, ['0.yml:10:22 session.cookie.name has a prefix that browsers accept over https only, and urls.self.public is http']],

@@ -20,6 +20,10 @@ t.test('what a file does not say has its default, at every depth', async t => {
         enabled: false, allowed_origins: [], allowed_methods: ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'],
         allowed_headers: ['Authorization', 'Content-Type'], exposed_headers: ['Content-Type'], allow_credentials: false, max_age: 0,
       },
+      tls: {
+        enabled: true, certificates: [], cert: {}, key: {}, min_version: 'TLSv1.2',
+        redirect: { enabled: false, port: 4480 }, hsts: { include_subdomains: false, preload: false },
+      },
     },
     admin: { host: '127.0.0.1', port: 4434, timeout: { read: '30s', write: '120s', idle: '120s' } },
   })
@@ -117,9 +121,9 @@ courier: { smtp: { connection_uri: "smtp://user:secret@mail" } }
 log: { leak_sensitive_values: true, level: warning }
 serve:
   proxy:
-    tls: { key: { path: /key } }
     cors: { debug: true }
     trust_forwarded_headers: false
+  api: { tls: { key: { path: /key } } }
   prometheus: { port: 9000 }
 tracing: { provider: jaeger, service_name: ORY Oathkeeper, providers: { jaeger: { local_agent_address: "jaeger:6831" } } }
 `)
@@ -128,8 +132,8 @@ tracing: { provider: jaeger, service_name: ORY Oathkeeper, providers: { jaeger: 
     '0.yml:12:1 courier is not used: no mail is sent',
     '0.yml:20:12 tracing.provider is not used: traces are sent by OTLP alone, where tracing.enabled and .endpoint say so',
     '0.yml:20:60 tracing.providers is not used: traces are sent by OTLP alone, where tracing.enabled and .endpoint say so',
-    '0.yml:16:5 serve.proxy.tls is not used: this listener speaks plain HTTP; let what stands in front of it speak TLS',
-    '0.yml:17:13 serve.proxy.cors.debug is not used: CORS writes nothing to the log',
+    '0.yml:18:10 serve.api.tls is not used: this listener speaks plain HTTP; let what stands in front of it speak TLS',
+    '0.yml:16:13 serve.proxy.cors.debug is not used: CORS writes nothing to the log',
     '0.yml:19:3 serve.prometheus is not used: metrics are at /metrics of the admin listener',
     '0.yml:13:8 log.leak_sensitive_values is not used: secrets are never logged',
   ])

@@ -1,4 +1,4 @@
-/** The programs that tests need beyond npm: a Redis, a browser and a Prometheus. */
+/** The programs that tests need beyond npm: a Redis, a browser, a Prometheus, and what makes certificates. */
 import { spawnSync } from 'node:child_process'
 import { accessSync, constants } from 'node:fs'
 import { delimiter, join } from 'node:path'
@@ -7,6 +7,7 @@ const needed = [
   { program: 'redis-server', debianPackage: 'redis-server' },
   { program: 'chromium', debianPackage: 'chromium' },
   { program: 'prometheus', debianPackage: 'prometheus' },
+  { program: 'openssl', debianPackage: 'openssl' },
 ]
 
 /**
@@ -17,7 +18,7 @@ export function requirePrograms() {
   let missing = needed.filter(({ program }) => !onPath(program))
   if (missing.length > 0 && process.getuid?.() === 0 && onPath('apt-get')) {
     const packages = missing.map(({ debianPackage }) => debianPackage)
-    console.log(`Installing ${packages.join(' and ')} …`)
+    console.log(`Installing ${packages.join(', ')} …`)
     apt('update')
     apt('install', '--yes', '--no-install-recommends', ...packages)
     missing = missing.filter(({ program }) => !onPath(program))

@@ -1,4 +1,5 @@
 /** `serve`, `proxy`, `log`, `metrics`: the listeners, how the gateway forwards, what it tells about it. */
+import { publicTls } from './public-tls.js'
 import { tlsProperties } from './upstream-tls.js'
 
 export const duration = {
@@ -60,6 +61,7 @@ export const serve = {
         drain: { ...duration, default: '30s', description: 'How long requests in flight may take to finish after SIGTERM.' },
         drain_wait: { ...duration, default: '0s', description: 'How long to go on accepting requests after SIGTERM while `/health/ready` already says 503, so that a load balancer notices.' },
         cors,
+        tls: publicTls,
       },
     },
     admin: {
