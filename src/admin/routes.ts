@@ -47,6 +47,14 @@ type Answer = (request: AdminRequest) => Promise<Reply> | Reply
 
 /** Routes, and 404 and 405 for everything else. */
 export function adminRoutes(service: AdminService): Middleware {
+  const dispatch = adminRouter(service).routes()
+  return async ctx => {
+    await dispatch(ctx as never, async () => { throw unrouted(ctx) })
+  }
+}
+
+/** The routes alone; docs/openapi/admin.yaml describes each. */
+export function adminRouter(service: AdminService): Router {
   const { selfService, identities, sessions, store, rules, metrics, publicJwks, version, accepting } = service
   const router = new Router()
   const get = (paths: string[], answer: Answer): unknown => router.get(paths, answerWith(answer))
@@ -83,11 +91,7 @@ export function adminRoutes(service: AdminService): Middleware {
   get(['/health/ready'], () => readiness(store, rules, accepting()))
   get(['/metrics'], async () => ({ status: 200, body: { type: metrics.contentType, content: await metrics.text() } }))
   get(['/version'], () => jsonReply(200, { version }))
-
-  const dispatch = router.routes()
-  return async ctx => {
-    await dispatch(ctx as never, async () => { throw unrouted(ctx) })
-  }
+  return router
 }
 
 /** A cross-site form can not send this type, so a page in the operator's browser can't write here. */

@@ -47,7 +47,8 @@ interface Route {
 
 const ok = jsonReply(200, { status: 'ok' })
 
-const routes: readonly Route[] = [
+/** All of them; docs/openapi/public.yaml describes each. */
+export const routes: readonly Route[] = [
   {
     method: 'get', paths: ['/auth/browser/registration', '/self-service/browser/flows/registration'],
     protection: 'open', errors: 'page', flow: { kind: 'registration' },
