@@ -1,5 +1,5 @@
 /** `oathgate serve`: runs the gateway until it is told to stop, in this process or in workers. */
-import { availableParallelism } from 'node:os'
+import { availableParallelism, constants } from 'node:os'
 
 import { handlerSchemas } from '../access/handlers.js'
 import { ConfigError } from '../config/config-error.js'
@@ -28,12 +28,15 @@ export async function serve(args: readonly string[]): Promise<number> {
 
   for (const warning of [...loaded.warnings, ...checkRuntime(process.versions.node, process.env)]) log.warn(warning)
 
+  const startingIsOver = endOnSignal()
   const gateway = workers === 1 ? await startGateway(loaded, log) : await startWorkers(workers, log)
   log.info({
     version, workers: workers === 1 ? undefined : workers, public: `${loaded.config.serve.public.host}:${gateway.publicPort}`, admin: `${loaded.config.serve.admin.host}:${gateway.adminPort}`,
   }, 'oathgate is ready')
   const followed = followConfig(loaded, load, log)
-  await untilSignal(gateway, followed, log)
+  const told = untilSignal(gateway, followed, log)
+  startingIsOver()
+  await told
   followed.close()
   return 0
 }
@@ -78,6 +81,13 @@ export async function loadChecked(files: readonly string[]): Promise<LoadedConfi
     throw new ConfigError(problems.map(({ path, message }) => ({ ...loaded.placeOf(path), message })))
   }
   return loaded
+}
+
+/** Until there is something to stop in good order a signal ends the process; as process 1 of a container it would not even hear of it. */
+function endOnSignal(): () => void {
+  const end = (signal: NodeJS.Signals): never => process.exit(128 + constants.signals[signal])
+  process.on('SIGTERM', end).on('SIGINT', end)
+  return () => { process.off('SIGTERM', end).off('SIGINT', end) }
 }
 
 /** SIGHUP reads the configuration again; on a terminal it is the terminal's last word. */

@@ -17,6 +17,14 @@ t.test('K1 the compose file holds no secret: each is given by the environment or
   t.notMatch(compose, /[A-Za-z0-9+/]{32,}={0,2}$/m)
 })
 
+t.test('no container of it can gain rights; all but Redis, whose image begins as root, have none and can not write', async t => {
+  const { services } = parse(readFileSync('docker-compose.yml', 'utf8')) as { services: Readonly<Record<string, Readonly<Record<string, unknown>>>> }
+  for (const [name, service] of Object.entries(services)) {
+    t.match(service, { security_opt: ['no-new-privileges:true'], ...(name === 'redis' ? {} : { read_only: true, cap_drop: ['ALL'] }) }, name)
+  }
+  for (const name of ['gateway', 'app', 'api']) t.equal(services[name]?.['user'], '1000:1000', name)
+})
+
 function rulesOf(file: string): { upstream: { url: string } }[] {
   return parse(readFileSync(file, 'utf8'), { merge: true }) as { upstream: { url: string } }[]
 }
