@@ -160,7 +160,7 @@ t.test('H13 a health checker is a client', async t => {
   for (const agent of ['GoogleHC/1.0', 'kube-probe/1.30', 'ELB-HealthChecker/2.0']) t.equal((await ask('/admin', [`User-Agent: ${agent}`])).status, 401)
 })
 
-t.test('our own cookies stay here, others travel', async t => {
+t.test('C12 our own cookies stay here, others travel', async t => {
   const table: readonly (readonly [sent: readonly string[], seen: readonly string[]])[] = [
     [[`Cookie: ${aliceCookie}`], []],
     [[`Cookie: a=1; ${aliceCookie}; b=2`], ['a=1; b=2']],

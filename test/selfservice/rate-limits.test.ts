@@ -66,6 +66,13 @@ t.test('A3 the owner logs in on a known browser while somebody guesses from ever
   t.ok(owner.jar.has('ory_kratos_session'), 'the owner is logged in')
 })
 
+t.test('A4 one address gets so many tries, over however many accounts', async t => {
+  const gateway = await startTestGateway(t, { config: limited({ logins_per_address: { burst: 5, interval: '1h' } }) })
+  const answers = await Promise.all(Array.from({ length: 40 }, (_, at) => wrongLogin(gateway, `person ${at}`)))
+  t.equal(answers.filter(({ status }) => status === 302).length, 5)
+  t.equal(answers.filter(({ status }) => status === 429).length, 35)
+})
+
 t.test('A5 another spelling, another X-Forwarded-For and another case of the identifier are the same bucket', async t => {
   const gateway = await startTestGateway(t, { config: limited({ logins_per_identifier_and_address: { burst: 3, interval: '1h' } }) })
   await wrongLogin(gateway, 'ada')
