@@ -195,9 +195,14 @@ async function pause(ms: number, cutShort: AbortSignal): Promise<void> {
   await delay(ms, undefined, { signal: cutShort }).catch(() => undefined)
 }
 
-/** Last opened, first closed; one that fails does not keep the others open. */
+/** How long each part may take to close: an upstream that hangs, say, would keep the process for ever. */
+const closeWithinMs = 5000
+
+/** Last opened, first closed; one that fails or hangs does not keep the others open. */
 async function closeAll(opened: readonly (() => Promise<void>)[]): Promise<void> {
-  for (const close of [...opened].reverse()) await close().catch(() => undefined)
+  for (const close of [...opened].reverse()) {
+    await Promise.race([close().catch(() => undefined), delay(closeWithinMs, undefined, { ref: false })])
+  }
 }
 
 type LoadedParts = Pick<SelfServiceParts, 'store' | 'sessions' | 'schemas' | 'secrets' | 'providers' | 'hasher'>
