@@ -16,6 +16,12 @@ export function expireAt({ expiry }: Tables, instant: number, table: Expiring, k
   expiry.putSync([instant, table, key], true)
 }
 
+/** How many sessions have ended and are still there, because no sweep has come since. */
+export function expiredSessions(tables: Tables, instant: number): number {
+  const due = tables.expiry.getKeys({ end: [instant, '\u{10ffff}', ''] })
+  return new Set([...due].filter(([, table, key]) => table === 'sessions' && endOf(tables, 'sessions', key) <= instant).map(([, , key]) => key)).size
+}
+
 /** Removes everything that has expired; resolves to how many hints were followed. */
 export async function sweep({ write }: EmbeddedDatabase, now: () => number): Promise<number> {
   let total = 0

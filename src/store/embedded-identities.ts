@@ -6,7 +6,7 @@ import type { IdentifierClaim, Identity } from './records.js'
 import type { Store } from './store.js'
 
 type Identities = Pick<Store,
-  'createIdentity' | 'findIdentity' | 'findIdentityByIdentifier' | 'updateIdentity' | 'deleteIdentity' | 'listIdentities'>
+  'createIdentity' | 'findIdentity' | 'findIdentityByIdentifier' | 'updateIdentity' | 'deleteIdentity' | 'listIdentities' | 'countIdentities'>
 
 /** The part of the store that keeps identities and their claims. */
 export function embeddedIdentities({ read, writeThrough }: EmbeddedDatabase): Identities {
@@ -51,6 +51,9 @@ export function embeddedIdentities({ read, writeThrough }: EmbeddedDatabase): Id
       tables.identities.removeSync(key)
       return true
     }),
+
+    countIdentities: instants => read(({ created }) => instants.slice(1).map((until, at) =>
+      created.getKeysCount({ start: [instants[at] as number, ''], end: [until, ''] }))),
 
     listIdentities: ({ limit, offset }) => read(({ created, identities }) =>
       [...created.getKeys({ limit, offset })].flatMap(([, key]) => identities.get(key) ?? [])),

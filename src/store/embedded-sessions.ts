@@ -1,12 +1,13 @@
 /** Sessions in the embedded store. Ends are written through to the disk: a logout must not be undone by a power cut. */
 import type { EmbeddedDatabase, Tables } from './embedded-database.js'
 import { underneath } from './embedded-identities.js'
-import { expireAt } from './embedded-expiry.js'
+import { expireAt, expiredSessions } from './embedded-expiry.js'
 import { idPart } from './keys.js'
 import type { Session } from './records.js'
 import type { Store } from './store.js'
 
-type Sessions = Pick<Store, 'createSession' | 'findSession' | 'findSessionById' | 'touchSession' | 'deleteSession' | 'deleteSessionsOf' | 'listSessionsOf'>
+type Sessions = Pick<Store,
+  'createSession' | 'findSession' | 'findSessionById' | 'touchSession' | 'deleteSession' | 'deleteSessionsOf' | 'listSessionsOf' | 'countSessions'>
 
 /** The part of the store that keeps sessions. */
 export function embeddedSessions({ read, write, writeThrough }: EmbeddedDatabase, now: () => number): Sessions {
@@ -58,7 +59,14 @@ export function embeddedSessions({ read, write, writeThrough }: EmbeddedDatabase
     }),
 
     listSessionsOf: identityId => read(tables => liveOf(tables, identityId).sort((a, b) => a.issuedAt - b.issuedAt)),
+
+    countSessions: () => read(tables => sessionEntries(tables) - expiredSessions(tables, now())),
   }
+}
+
+/** By what LMDB knows without looking at any of them. */
+function sessionEntries({ sessions }: Tables): number {
+  return (sessions.getStats() as { readonly entryCount: number }).entryCount
 }
 
 function remove({ sessions, sessionIds, sessionsOf }: Tables, { id, identityId, tokenHash }: Session): void {

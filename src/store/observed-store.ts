@@ -10,10 +10,11 @@ export type ObserveStore = (operation: StoreOperation, durationMs: number, code:
 
 /** Complete by its type: an operation that is added to the interface and not here does not compile. */
 const operations: Readonly<Record<StoreOperation, true>> = {
-  createIdentity: true, findIdentity: true, findIdentityByIdentifier: true, updateIdentity: true, deleteIdentity: true, listIdentities: true,
+  createIdentity: true, findIdentity: true, findIdentityByIdentifier: true, updateIdentity: true, deleteIdentity: true, listIdentities: true, countIdentities: true,
   saveFlow: true, findFlow: true, consumeFlow: true, releaseFlow: true,
   saveAttempt: true, takeAttempt: true,
   createSession: true, findSession: true, findSessionById: true, touchSession: true, deleteSession: true, deleteSessionsOf: true, listSessionsOf: true,
+  countSessions: true,
   saveError: true, findError: true,
   takeToken: true,
   ping: true,

@@ -20,12 +20,12 @@ import { carries, claimPart, claimsOf } from './keys.js'
 import type { IdentifierClaim, Identity, Session } from './records.js'
 import { redisClaims } from './redis-claims.js'
 import { script, type RedisCommands } from './redis-connection.js'
-import { identityKey, intentKey, sessionIdKey, sessionIndexKey, sessionKey } from './redis-keys.js'
+import { identityKey, intentKey, sessionEndsKey, sessionIdKey, sessionIndexKey, sessionKey } from './redis-keys.js'
 import type { GuardedCommands } from './redis-safety.js'
 import type { Store } from './store.js'
 
 type Identities = Pick<Store,
-  'createIdentity' | 'findIdentity' | 'findIdentityByIdentifier' | 'updateIdentity' | 'deleteIdentity' | 'listIdentities'>
+  'createIdentity' | 'findIdentity' | 'findIdentityByIdentifier' | 'updateIdentity' | 'deleteIdentity' | 'listIdentities' | 'countIdentities'>
 
 export interface RedisIdentitiesOptions {
   readonly keyPrefix: string
@@ -155,6 +155,7 @@ export function redisIdentities(commands: RedisCommands & Pick<GuardedCommands, 
         claims.drop(claimsOf(JSON.parse(doc) as Identity)),
         call('ZREM', indexKey, id),
         ...sessions.map(forgetSession),
+        ...sessions.map(tokenHash => call('ZREM', sessionEndsKey(keyPrefix), tokenHash)),
       ])
       return true
     },
@@ -171,6 +172,10 @@ export function redisIdentities(commands: RedisCommands & Pick<GuardedCommands, 
       }
       return found
     },
+
+    countIdentities: instants => Promise.all(
+      instants.slice(1).map((until, at) => call('ZCOUNT', indexKey, instants[at] as number, `(${until}`) as Promise<number>),
+    ),
   }
 
   async function forgetSession(tokenHash: string): Promise<void> {

@@ -24,6 +24,11 @@ export function sessionIdKey(keyPrefix: string, id: string): string {
   return `${keyPrefix}session-id:${idPart(id)}`
 }
 
+/** The ends of all sessions, by token hash: what they are counted by. */
+export function sessionEndsKey(keyPrefix: string): string {
+  return `${keyPrefix}session-ends`
+}
+
 /** A hash: `doc`, the session's JSON document as it was issued; `seen`, when it was last used. */
 export function sessionKey(keyPrefix: string, tokenHash: string): string {
   return `${keyPrefix}session:${idPart(tokenHash)}`

@@ -1,15 +1,17 @@
 /**
  * Sessions in Redis. A session is a hash under its token hash: the document and, apart from it, when it was last seen.
  * Beside each identity there is an index of its sessions by their ends. It never expires, since losing it to eviction would
- * put sessions out of reach of "log out everywhere"; instead what has ended is dropped from it at each login.
+ * put sessions out of reach of "log out everywhere"; instead what has ended is dropped from it at each login. An index of all
+ * sessions by their ends serves nothing but counting them, and is tidied in the same way.
  */
 import type { Identity, Session } from './records.js'
 import { script, type RedisCommands } from './redis-connection.js'
-import { identityKey, sessionIdKey, sessionIndexKey, sessionKey } from './redis-keys.js'
+import { identityKey, sessionEndsKey, sessionIdKey, sessionIndexKey, sessionKey } from './redis-keys.js'
 import { putFields } from './redis-scripts.js'
 import type { Store } from './store.js'
 
-type Sessions = Pick<Store, 'createSession' | 'findSession' | 'findSessionById' | 'touchSession' | 'deleteSession' | 'deleteSessionsOf' | 'listSessionsOf'>
+type Sessions = Pick<Store,
+  'createSession' | 'findSession' | 'findSessionById' | 'touchSession' | 'deleteSession' | 'deleteSessionsOf' | 'listSessionsOf' | 'countSessions'>
 
 /** `[identity, index], [now, expiresAt, tokenHash]`: enters a session of an identity that exists. */
 const enter = script(`
@@ -17,6 +19,14 @@ const enter = script(`
   redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', ARGV[1])
   redis.call('ZADD', KEYS[2], ARGV[2], ARGV[3])
   return 1
+`)
+
+/** `[ends], [now, expiresAt, tokenHash]`: counts a session from now on, and those that have ended no longer. The index ends with its last. */
+const enterEnd = script(`
+  redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', ARGV[1])
+  redis.call('ZADD', KEYS[1], ARGV[2], ARGV[3])
+  local last = redis.call('ZRANGE', KEYS[1], -1, -1, 'WITHSCORES')
+  redis.call('PEXPIRE', KEYS[1], last[2] - ARGV[1])
 `)
 
 /** `[session], [lastSeenAt]`: only forwards, and only while the session is there. */
@@ -49,6 +59,7 @@ export function redisSessions({ call, run }: RedisCommands, keyPrefix: string, n
     await Promise.all([
       call('ZREM', sessionIndexKey(keyPrefix, session.identityId), tokenHash),
       call('DEL', sessionIdKey(keyPrefix, session.id)),
+      call('ZREM', sessionEndsKey(keyPrefix), tokenHash),
     ])
     return session.expiresAt <= now() ? undefined : session
   }
@@ -66,7 +77,10 @@ export function redisSessions({ call, run }: RedisCommands, keyPrefix: string, n
       const keys = [identityKey(keyPrefix, identityId), sessionIndexKey(keyPrefix, identityId)]
       if (await run(enter, keys, [now(), expiresAt, tokenHash]) === 0) return
       await call('SET', sessionIdKey(keyPrefix, id), tokenHash, 'PX', ttlMs)
-      await run(putFields, [sessionKey(keyPrefix, tokenHash)], [ttlMs, 'doc', JSON.stringify(session), 'seen', lastSeenAt])
+      await Promise.all([
+        run(putFields, [sessionKey(keyPrefix, tokenHash)], [ttlMs, 'doc', JSON.stringify(session), 'seen', lastSeenAt]),
+        run(enterEnd, [sessionEndsKey(keyPrefix)], [now(), expiresAt, tokenHash]),
+      ])
     },
 
     async findSession(tokenHash) {
@@ -96,5 +110,7 @@ export function redisSessions({ call, run }: RedisCommands, keyPrefix: string, n
       const found = await Promise.all((await indexed(identityId)).map(find))
       return found.filter(session => session !== undefined).sort((a, b) => a.issuedAt - b.issuedAt)
     },
+
+    countSessions: () => call('ZCOUNT', sessionEndsKey(keyPrefix), `(${now()}`, '+inf') as Promise<number>,
   }
 }

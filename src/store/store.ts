@@ -55,6 +55,8 @@ export interface Store {
   deleteIdentity(id: string): Promise<boolean>
   /** By creation, oldest first. */
   listIdentities(page: { readonly limit: number, readonly offset: number }): Promise<Identity[]>
+  /** Of the identities there are, how many were created from each instant up to the next: one number less than instants, which rise. */
+  countIdentities(instants: readonly number[]): Promise<number[]>
 
   /** Writes or overwrites; whether the flow is consumed does not change. Forgotten `flowRetentionMs` (`retention.ts`) after it expires. */
   saveFlow(flow: Flow): Promise<void>
@@ -83,6 +85,8 @@ export interface Store {
   deleteSessionsOf(identityId: string, except?: string): Promise<number>
   /** Oldest first. */
   listSessionsOf(identityId: string): Promise<Session[]>
+  /** How many have not ended, for people to read: what a crash left behind may be counted until its end. */
+  countSessions(): Promise<number>
 
   /** Forgotten after a day. */
   saveError(error: StoredError): Promise<void>

@@ -187,6 +187,18 @@ export function identityContract(contract: Contract): void {
     t.strictSame(await store.listIdentities({ limit: 3, offset: 2 }), [identities[2], identities[4], identities[5]])
   })
 
+  contract('identities are counted by when they were created, as long as they are there', async (t, store) => {
+    const identities = [10, 20, 20, 29, 30, 1_000_000].map((createdAt, index) => newIdentity({ password: [`p${index}`], createdAt }))
+    for (const identity of identities) await store.createIdentity(identity)
+    t.strictSame(await store.countIdentities([10, 20, 30, 31, 1_000_000]), [1, 3, 1, 0])
+    t.strictSame(await store.countIdentities([0, 10]), [0])
+    t.strictSame(await store.countIdentities([0]), [])
+
+    await store.createIdentity(newIdentity({ password: ['p0'], createdAt: 25 }))
+    await store.deleteIdentity(identities[1]?.id ?? '')
+    t.strictSame(await store.countIdentities([20, 30, 2_000_000]), [2, 2], 'neither whom a login name was refused nor who is gone')
+  })
+
   contract('J7 whatever a person typed is kept as it is and reaches no other record', async (t, store) => {
     const nasty = [
       '*', 'x}:{y', '{a}', '\r\nSET x y\r\n', 'a\0b', '__proto__', 'constructor', ' ', 'é', 'e\u0301', '\u{1f600}'.repeat(600),

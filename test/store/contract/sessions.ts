@@ -25,6 +25,30 @@ export function sessionContract(contract: Contract): void {
     t.equal(await store.deleteSession(session.tokenHash), false)
   })
 
+  contract('sessions are counted while they last', async (t, store, place) => {
+    t.equal(await store.countSessions(), 0)
+    const [ann, bob] = [newIdentity({ password: ['ann'] }), newIdentity({ password: ['bob'] })]
+    await store.createIdentity(ann)
+    await store.createIdentity(bob)
+    const [first, second, short] = [newSession(ann), newSession(ann), newSession(ann, { expiresAt: Date.now() + hour / 4 })]
+    const others = Array.from({ length: 3 }, () => newSession(bob))
+    for (const session of [first, second, short, ...others, newSession(newIdentity({}))]) await store.createSession(session)
+    t.equal(await store.countSessions(), 6, 'one without an identity is none')
+
+    await store.deleteSession(first.tokenHash)
+    await store.deleteSession(first.tokenHash)
+    t.equal(await store.countSessions(), 5)
+    place.advanceClock(hour / 4)
+    t.equal(await store.countSessions(), 4)
+    await store.deleteSessionsOf(bob.id, others[0]?.tokenHash)
+    t.equal(await store.countSessions(), 2)
+    await store.deleteIdentity(ann.id)
+    t.equal(await store.countSessions(), 1)
+    await store.createSession(newSession(bob, { expiresAt: Date.now() + 2 * hour }))
+    place.advanceClock(hour)
+    t.equal(await store.countSessions(), 1)
+  })
+
   contract('no session comes into being without an identity, or after its end', async (t, store) => {
     const [identity, stranger] = [newIdentity({ password: ['ann'] }), newIdentity({})]
     await store.createIdentity(identity)
