@@ -6,6 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Services } from './access/pipeline.js'
 import { createRemoteAccess, type RemoteAccess } from './access/remote-access.js'
 import { watchRules } from './access/repositories.js'
+import type { Load } from './admin/status.js'
 import { durationMs } from './config/duration.js'
 import { ConfigError } from './config/config-error.js'
 import type { LoadedConfig } from './config/load.js'
@@ -120,6 +121,8 @@ export async function startGateway({ config, baseDir, placeOf }: LoadedConfig, l
     }
     const ending = new AbortController()
     const adminUrl = config.urls.self.admin.replace(/\/+$/, '')
+    const server = publicServer(config, parts, { tracing, ending: ending.signal, metrics, certificates })
+    const load = async (): Promise<Load> => ({ connections: await openConnections(server), tunnels: upgrader.tunnels(), hashing: hasher.load() })
     const answerAdmin = adminHandler({
       service: {
         selfService, store, version, metrics, accepting: () => !ending.signal.aborted,
@@ -127,6 +130,10 @@ export async function startGateway({ config, baseDir, placeOf }: LoadedConfig, l
         sessions: { store, sessions },
         rules: { documents: () => rules.current().documents, status: rules.status },
         publicJwks: remote.keySets.publicJwks,
+        status: {
+          storeKind: address.kind === 'embedded' ? 'embedded' : 'redis', storeSummary: metrics.store.summary, hits: metrics.requests.hits,
+          countedRules: config.metrics.max_rules, load,
+        },
       },
       rules: currentRules, token: config.serve.admin.token, adminUrl, pathBytes: config.serve.public.limits.path_bytes,
       metrics: metrics.requests, log,
@@ -136,7 +143,6 @@ export async function startGateway({ config, baseDir, placeOf }: LoadedConfig, l
     opened.push(async () => { adminSide.close() })
     const redirectSide = certificates === undefined ? undefined : await listenForPlain(config, { certificates, readRequest: parts.readRequest, metrics }, log)
     if (redirectSide !== undefined) opened.push(async () => { redirectSide.close() })
-    const server = publicServer(config, parts, { tracing, ending: ending.signal, metrics, certificates })
     metrics.watch({
       version, rules: { count: () => rules.current().count, status: rules.status },
       storeAnswers: () => store.ping().then(() => true, () => false), connections: () => openConnections(server), tunnels: () => upgrader.tunnels(), hashing: () => hasher.load(),

@@ -13,8 +13,8 @@ const table: Readonly<Record<string, readonly string[]>> = {
     'tls', 'version.ts', 'workers',
   ],
   'start.ts': [
-    'access', 'config', 'errors.ts', 'gateway.ts', 'http', 'identity', 'log.ts', 'metrics', 'proxy', 'request-log.ts', 'selfservice', 'session', 'store',
-    'tls', 'tracing', 'version.ts',
+    'access', 'admin:types', 'config', 'errors.ts', 'gateway.ts', 'http', 'identity', 'log.ts', 'metrics', 'proxy', 'request-log.ts', 'selfservice', 'session',
+    'store', 'tls', 'tracing', 'version.ts',
   ],
   'gateway.ts': [
     'access', 'admin', 'config:types', 'errors.ts', 'http', 'log.ts', 'metrics:types', 'proxy', 'request-log.ts', 'selfservice',

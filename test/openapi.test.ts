@@ -118,7 +118,7 @@ t.test('the answers of a gateway are as described, over the main flows and their
   t.equal((await put(`/identities/${unknownId}`, person('x'))).status, 404)
   for (const path of [
     '/identities', `/identities/${id}`, '/identities?credentials_identifier=dora', '/rules', '/rules/open', '/schemas/default', '/.well-known/jwks.json',
-    '/health/alive', '/health/ready', '/metrics', '/version', `/auth/browser/requests/login?request=${flow}`, `/self-service/browser/flows/requests/login?request=${flow}`,
+    '/health/alive', '/health/ready', '/metrics', '/status', '/version', `/auth/browser/requests/login?request=${flow}`, `/self-service/browser/flows/requests/login?request=${flow}`,
     `/errors?error=${error}`, `/self-service/errors?error=${error}`,
   ]) t.equal((await operator.fetch(admin(path))).status, 200, path)
   for (const path of [

@@ -4,6 +4,7 @@ import type { Middleware } from 'koa'
 
 import { GatewayError } from '../errors.js'
 import { isDecision } from './decisions.js'
+import { statusPath } from './status-page.js'
 
 /** Paths that probes, and upstreams that verify tokens, ask without a token. */
 const open = new Set(['/health/alive', '/health/ready', '/version', '/.well-known/jwks.json'])
@@ -12,7 +13,8 @@ const open = new Set(['/health/alive', '/health/ready', '/version', '/.well-know
 export const tokenField = 'x-oathgate-token'
 
 /**
- * With a token: `Authorization: Bearer` (or `X-Oathgate-Token`) or 401. Without one, requests must name the listener by a
+ * With a token: `Authorization: Bearer` (or `X-Oathgate-Token`) or 401. A browser asks for it as a password (Basic, under any name),
+ * for the status page and for nothing else: what a browser sends by itself, also for a page of somebody else, opens a view only. Without one, requests must name the listener by a
  * loopback name or by the host of `urls.self.admin`, and come from no web page: a browser on this machine must not become
  * a way in. Requests for a decision bear the client's `Host` and `Origin`; they change nothing and tell only what the
  * client itself could find out.
@@ -22,11 +24,12 @@ export function adminGuard(token: string | undefined, adminUrl: string): Middlew
   return async (ctx, next) => {
     if (open.has(ctx.path)) return next()
     if (token !== undefined) {
-      const bearer = isDecision(ctx.path) ? undefined : /^Bearer (.+)$/i.exec(ctx.get('authorization'))?.[1]
-      if (!equals(bearer ?? ctx.get(tokenField), token)) {
+      const forBrowsers = ctx.path === statusPath
+      const presented = isDecision(ctx.path) ? undefined : bearerOf(ctx.get('authorization')) ?? (forBrowsers ? passwordOf(ctx.get('authorization')) : undefined)
+      if (!equals(presented ?? ctx.get(tokenField), token)) {
         throw new GatewayError('unauthorized', {
           reason: 'The admin API needs the token of serve.admin.token as "Authorization: Bearer" or "X-Oathgate-Token".',
-          headers: { 'WWW-Authenticate': 'Bearer' },
+          headers: { 'WWW-Authenticate': forBrowsers ? 'Basic realm="Oathgate status", charset="UTF-8"' : 'Bearer' },
         })
       }
       return next()
@@ -39,6 +42,16 @@ export function adminGuard(token: string | undefined, adminUrl: string): Middlew
     }
     return next()
   }
+}
+
+function bearerOf(authorization: string): string | undefined {
+  return /^Bearer (.+)$/i.exec(authorization)?.[1]
+}
+
+/** RFC 7617: what follows the first colon. */
+function passwordOf(authorization: string): string | undefined {
+  const pair = /^Basic +([A-Za-z0-9+/]+=*)$/i.exec(authorization)?.[1]
+  return pair === undefined ? undefined : /^[^:]*:(.*)$/s.exec(Buffer.from(pair, 'base64').toString())?.[1]
 }
 
 function equals(left: string, right: string): boolean {

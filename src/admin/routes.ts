@@ -15,6 +15,8 @@ import { createIdentity, deleteIdentity, listIdentities, readIdentity, replaceId
 import { batchBodyLimit, createIdentities } from './identity-batch.js'
 import { readRule, readRules, type RuleList } from './rules.js'
 import { listSessions, readSession, readSessionsOf, revokeSession, revokeSessionsOf, type SessionService } from './sessions.js'
+import { readStatusPage, statusPath } from './status-page.js'
+import type { StatusSources } from './status.js'
 
 /** What the admin listener answers from. */
 export interface AdminService {
@@ -24,6 +26,8 @@ export interface AdminService {
   readonly store: Store
   readonly rules: RuleList
   readonly metrics: Exposition
+  /** What the status page says, besides what is here. */
+  readonly status: Omit<StatusSources, 'version' | 'accepting' | 'store' | 'rules'>
   /** The public halves of the keys that the mutator `id_token` signs with. */
   readonly publicJwks: () => Promise<{ readonly keys: readonly object[] }>
   readonly version: string
@@ -55,7 +59,7 @@ export function adminRoutes(service: AdminService): Middleware {
 
 /** The routes alone; docs/openapi/admin.yaml describes each. */
 export function adminRouter(service: AdminService): Router {
-  const { selfService, identities, sessions, store, rules, metrics, publicJwks, version, accepting } = service
+  const { selfService, identities, sessions, store, rules, metrics, status, publicJwks, version, accepting } = service
   const router = new Router()
   const get = (paths: string[], answer: Answer): unknown => router.get(paths, answerWith(answer))
 
@@ -90,6 +94,7 @@ export function adminRouter(service: AdminService): Router {
   get(['/health/alive'], () => jsonReply(200, { status: 'ok' }))
   get(['/health/ready'], () => readiness(store, rules, accepting()))
   get(['/metrics'], async () => ({ status: 200, body: { type: metrics.contentType, content: await metrics.text() } }))
+  get([statusPath], ({ query }) => readStatusPage(query, { ...status, version, accepting, store, rules }))
   get(['/version'], () => jsonReply(200, { version }))
   return router
 }

@@ -5,7 +5,7 @@ import { readPage } from './page.js'
 
 /** The live rules as documents, and how their last reload went. */
 export interface RuleList {
-  readonly documents: () => readonly { readonly id: string }[]
+  readonly documents: () => readonly { readonly id: string, readonly match?: unknown, readonly upstream?: unknown }[]
   /** `error` says why the last reload was refused; absent when it was not. */
   readonly status: () => { readonly loadedAt: number, readonly error?: string }
 }

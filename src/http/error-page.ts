@@ -3,6 +3,7 @@ import { STATUS_CODES } from 'node:http'
 
 import type { Answer, GatewayError } from '../errors.js'
 import { prefersJson } from './error-body.js'
+import { escapeHtml } from './html.js'
 
 /** Whether a client asks for HTML by name, as browsers do for what they show. */
 export function asksForPage(accept: string | undefined): boolean {
@@ -12,7 +13,7 @@ export function asksForPage(accept: string | undefined): boolean {
 /** Status, public sentence, reason and request id, and nothing else (security K6). No script, no style from elsewhere. */
 export function pageAnswer(error: GatewayError, requestId: string): Answer {
   const title = `${error.status} ${STATUS_CODES[error.status] ?? 'Error'}`
-  const reason = error.reason === undefined || error.status >= 500 ? '' : `<p>${escape(error.reason)}</p>`
+  const reason = error.reason === undefined || error.status >= 500 ? '' : `<p>${escapeHtml(error.reason)}</p>`
   return {
     status: error.status,
     headers: {
@@ -22,13 +23,7 @@ export function pageAnswer(error: GatewayError, requestId: string): Answer {
       ...error.headers,
     },
     body: '<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-      + `<title>${title}</title><h1>${title}</h1><p>${escape(error.message)}.</p>${reason}`
-      + `<p><small>Request ${escape(requestId)}</small></p>`,
+      + `<title>${title}</title><h1>${title}</h1><p>${escapeHtml(error.message)}.</p>${reason}`
+      + `<p><small>Request ${escapeHtml(requestId)}</small></p>`,
   }
-}
-
-const entities: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' }
-
-function escape(text: string): string {
-  return text.replace(/[&<>"']/g, character => entities[character] as string)
 }
