@@ -154,3 +154,12 @@ t.test('with a token, who lacks it gets 401 as described', async t => {
   for (const path of ['/identities', '/rules', '/metrics', '/sessions', '/errors']) t.equal((await operator.fetch(`${gateway.adminUrl}${path}`)).status, 401, path)
   for (const path of ['/health/ready', '/version', '/.well-known/jwks.json']) t.equal((await operator.fetch(`${gateway.adminUrl}${path}`)).status, 200, path)
 })
+
+t.test('RFC 9110 15.5.6: 405 says which methods there are, for a path of ours and for a method that nobody serves', async t => {
+  const gateway = await startTestGateway(t)
+  const asked = async (method: string, url: string): Promise<Page> => newVisitor().send(url, { method, headers: { accept: 'application/json' } })
+  const ours = await asked('DELETE', `${gateway.publicUrl}/auth/browser/login`)
+  t.match(ours, { status: 405, headers: { allow: 'GET' } })
+  const nobodys = await asked('TRACE', `${gateway.publicUrl}/auth/browser/login`)
+  t.match(nobodys, { status: 405, headers: { allow: /^GET, HEAD, POST, / } })
+})

@@ -39,7 +39,7 @@ type Outcome =
  */
 export async function createIdentities(body: unknown, query: URLSearchParams, service: IdentityService): Promise<Reply> {
   const patches = readPatches(body)
-  const dryRun = query.get('dry_run') === 'true'
+  const dryRun = readDryRun(query)
   const outcomes: Outcome[] = []
 
   async function attempt({ create, patch_id: patchId }: Patch, index: number): Promise<void> {
@@ -61,6 +61,13 @@ export async function createIdentities(body: unknown, query: URLSearchParams, se
     inTurn(numbered.filter(([{ create }]) => !hasClearPassword(create)), storedAtOnce, attempt),
   ])
   return jsonReply(200, { identities: outcomes })
+}
+
+/** Whoever asks for one and misspells it must not find everything stored. */
+function readDryRun(query: URLSearchParams): boolean {
+  const given = query.getAll('dry_run')
+  if (given.some(value => value !== 'true' && value !== 'false') || given.length > 1) throw refused('dry_run is either true or false.')
+  return given[0] === 'true'
 }
 
 function readPatches(body: unknown): Patch[] {

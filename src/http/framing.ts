@@ -18,7 +18,9 @@ export function checkFraming(req: IncomingMessage, limits: { readonly headerFiel
   // Counted before anything is believed: past 2000 fields Node 20 drops some, CVE-2026-58044.
   if (req.rawHeaders.length > 2 * limits.headerFields) throw closing('headers_too_large', 'the request has too many header fields')
   if (req.httpVersion !== '1.1' && req.httpVersion !== '1.0') throw closing('bad_request', 'the HTTP version is not supported')
-  if (!methods.has(req.method ?? '')) throw closing('method_not_allowed', 'the method is not supported')
+  if (!methods.has(req.method ?? '')) { // 405 has to say what is allowed (RFC 9110 section 15.5.6)
+    throw closing('method_not_allowed', 'the method is not supported', { Allow: [...methods].join(', ') })
+  }
 
   const { 'transfer-encoding': encoding, expect } = req.headers
   if (encoding !== undefined) {
@@ -50,6 +52,8 @@ export function inviteBody(req: IncomingMessage, res: ServerResponse): void {
   res.writeContinue()
 }
 
-function closing(code: 'bad_request' | 'method_not_allowed' | 'expectation_failed' | 'headers_too_large', reason: string): GatewayError {
-  return new GatewayError(code, { reason, headers: { connection: 'close' } })
+function closing(
+  code: 'bad_request' | 'method_not_allowed' | 'expectation_failed' | 'headers_too_large', reason: string, headers: Readonly<Record<string, string>> = {},
+): GatewayError {
+  return new GatewayError(code, { reason, headers: { connection: 'close', ...headers } })
 }

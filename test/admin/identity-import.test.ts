@@ -6,6 +6,9 @@ import { goodPassword, identitiesOf, logIn, signUp, usernameOf } from '../helper
 import { startTestGateway, ui, type TestGateway } from '../helpers/gateway.js'
 import { newVisitor, type Page } from '../helpers/visitor.js'
 
+/** A thousand syncs of the disk take a while on a machine that tests in parallel. */
+const patient = { store: { timeout: '20s' } }
+
 const json = { accept: 'application/json', 'content-type': 'application/json' }
 
 /** Made by other programs from the password `test`. */
@@ -39,12 +42,16 @@ async function create(t: Test, gateway: TestGateway, documents: readonly unknown
   return page.json().identities as Outcome[]
 }
 
+/** Throws when the answer is neither yes nor no. */
 async function logsIn(gateway: TestGateway, username: string, password: string): Promise<boolean> {
-  return (await logIn(newVisitor(), gateway, username, password)).location === `${ui}/dashboard`
+  const { status, location, text } = await logIn(newVisitor(), gateway, username, password)
+  if (location === `${ui}/dashboard`) return true
+  if (location?.startsWith(`${ui}/auth/login`) === true) return false
+  throw new Error(`the login of ${username} answered ${status} ${location} ${text}: ${JSON.stringify(gateway.logged.slice(-2))}`)
 }
 
 t.test('people log in with the password that their imported hash was made from, and no other; the first login makes it anew', async t => {
-  const gateway = await startTestGateway(t)
+  const gateway = await startTestGateway(t, { config: patient })
   for (const [name, hash] of Object.entries(hashes)) {
     const page = await newVisitor().submitJson(`${gateway.adminUrl}/identities`, person(name, { hashed_password: hash }))
     t.equal(page.status, 201, page.text)
@@ -62,7 +69,7 @@ t.test('people log in with the password that their imported hash was made from, 
 })
 
 t.test('a password in clear is hashed; a change of an identity may bring a password, and keeps the one there is', async t => {
-  const gateway = await startTestGateway(t)
+  const gateway = await startTestGateway(t, { config: patient })
   const { id } = (await newVisitor().submitJson(`${gateway.adminUrl}/identities`, person('ada', { password: 'short' }))).json() as { id: string }
   t.equal(await logsIn(gateway, 'ada', 'short'), true, 'the policy is for people who choose')
 
@@ -76,7 +83,7 @@ t.test('a password in clear is hashed; a change of an identity may bring a passw
 })
 
 t.test('a sign-in with a provider that is imported belongs to one identity alone', async t => {
-  const gateway = await startTestGateway(t)
+  const gateway = await startTestGateway(t, { config: patient })
   const credentials = { oidc: { config: { providers: [{ provider: 'acme', subject: 'u-1' }] } } }
   const outcomes = await create(t, gateway, [{ ...person('ada'), credentials }, { ...person('bob'), credentials }])
   t.equal(outcomes[0]?.action, 'create')
@@ -84,7 +91,7 @@ t.test('a sign-in with a provider that is imported belongs to one identity alone
 })
 
 t.test('each of a batch stands or falls by itself, in order, with what is wrong and where', async t => {
-  const gateway = await startTestGateway(t)
+  const gateway = await startTestGateway(t, { config: patient })
   await signUp(newVisitor(), gateway, 'bob', goodPassword)
   const patchId = randomUUID()
   const documents = [
@@ -111,7 +118,7 @@ t.test('each of a batch stands or falls by itself, in order, with what is wrong 
 })
 
 t.test('a batch that is repeated says which accounts are the same; others with the identifier are not', async t => {
-  const gateway = await startTestGateway(t)
+  const gateway = await startTestGateway(t, { config: patient })
   const documents = [person('ada', { hashed_password: hashes['bcrypt'] }), person('bob')]
   const first = await create(t, gateway, documents)
   const same = async (document: unknown): Promise<unknown> => (await create(t, gateway, [document]))[0]?.error?.details
@@ -123,16 +130,19 @@ t.test('a batch that is repeated says which accounts are the same; others with t
 })
 
 t.test('a dry run finds what an import would find, and stores nothing', async t => {
-  const gateway = await startTestGateway(t)
+  const gateway = await startTestGateway(t, { config: patient })
   await create(t, gateway, [person('bob')])
   const outcomes = await create(t, gateway, [person('ada', { password: 'in clear' }), person('bob'), { traits: {} }], '?dry_run=true')
   t.same(outcomes.map(({ action, error }) => error?.code ?? action), ['create', 409, 400])
   t.notOk('identity' in (outcomes[0] as Outcome))
+  for (const misspelt of ['?dry_run=1', '?dry_run=TRUE', '?dry_run', '?dry_run=false&dry_run=true']) {
+    t.equal((await patch(gateway, { identities: [{ create: person('eve') }] }, misspelt)).status, 400, misspelt)
+  }
   t.equal((await identitiesOf(gateway)).length, 1)
 })
 
 t.test('D3 a batch has limits, and what is none is refused as a whole', async t => {
-  const gateway = await startTestGateway(t)
+  const gateway = await startTestGateway(t, { config: patient })
   const many = (count: number, config?: object): unknown => ({ identities: Array.from({ length: count }, (_, at) => ({ create: person(`p${at}`, config) })) })
   const refused: [status: number, body: unknown, reason: RegExp][] = [
     [400, {}, /member "identities"/], [400, [], /member "identities"/], [400, { identities: {} }, /member "identities"/],
@@ -150,7 +160,7 @@ t.test('D3 a batch has limits, and what is none is refused as a whole', async t 
 })
 
 t.test('A15 a batch is JSON alone, so that no form on a web page can write', async t => {
-  const gateway = await startTestGateway(t)
+  const gateway = await startTestGateway(t, { config: patient })
   const page = await newVisitor().send(`${gateway.adminUrl}/identities`, {
     method: 'PATCH', headers: { accept: 'application/json', 'content-type': 'text/plain' }, body: JSON.stringify({ identities: [{ create: person('eve') }] }),
   })
@@ -159,7 +169,7 @@ t.test('A15 a batch is JSON alone, so that no form on a web page can write', asy
 })
 
 t.test('of two batches with the same people at the same time each person is created once', async t => {
-  const gateway = await startTestGateway(t)
+  const gateway = await startTestGateway(t, { config: patient })
   const documents = Array.from({ length: 100 }, (_, at) => person(`p${at}`, { hashed_password: hashes['bcrypt'] }))
   const outcomes = (await Promise.all(Array.from({ length: 4 }, () => create(t, gateway, documents)))).flat()
   t.equal(outcomes.filter(({ action }) => action === 'create').length, 100)
@@ -168,7 +178,7 @@ t.test('of two batches with the same people at the same time each person is crea
 })
 
 t.test('L12 who logs in during an import of passwords in clear is not turned away', async t => {
-  const gateway = await startTestGateway(t, { config: { hashers: { argon2: { memory: 1024, iterations: 1, concurrency: 1, queue: 2 } } } })
+  const gateway = await startTestGateway(t, { config: { ...patient, hashers: { argon2: { memory: 1024, iterations: 1, concurrency: 1, queue: 2 } } } })
   await signUp(newVisitor(), gateway, 'ada')
   const importing = create(t, gateway, Array.from({ length: 150 }, (_, at) => person(`p${at}`, { password: 'in clear' })))
   const visitor = newVisitor()

@@ -105,8 +105,8 @@ async function rehashed(identity: Identity, password: string, store: Store, hash
     updatedAt: Date.now(),
     version: identity.version + 1,
   }
-  // Stale: somebody else changed the identity meanwhile; the next login tries again.
-  return await store.updateIdentity(next) === undefined ? next : identity
+  // Stale: somebody else changed the identity meanwhile. Whatever the reason, the next login tries again.
+  return await store.updateIdentity(next).catch(() => 'failed') === undefined ? next : identity
 }
 
 function noIdentifiers(): GatewayError {
