@@ -3,6 +3,7 @@ import type { Server } from 'node:http'
 import type { Socket } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 
+import type { Acme } from './acme/acme.js'
 import type { Services } from './access/pipeline.js'
 import { createRemoteAccess, type RemoteAccess } from './access/remote-access.js'
 import { watchRules } from './access/repositories.js'
@@ -44,7 +45,7 @@ import { parseDsn } from './store/dsn.js'
 import { observedStore } from './store/observed-store.js'
 import { openStore } from './store/open.js'
 import type { Store } from './store/store.js'
-import { followCertificateFiles } from './tls/certificate-files.js'
+import { followCertificateFiles, readAuthorities } from './tls/certificate-files.js'
 import { createShownCertificates, type ShownCertificates } from './tls/shown-certificates.js'
 import { untraced, type Tracing } from './tracing/tracing.js'
 import { version } from './version.js'
@@ -141,7 +142,9 @@ export async function startGateway({ config, baseDir, placeOf }: LoadedConfig, l
 
     const adminSide = await listen(adminServer(config, tracing.requestsBelow(decisionsPath, answerAdmin), log), config.serve.admin.host, config.serve.admin.port)
     opened.push(async () => { adminSide.close() })
-    const redirectSide = certificates === undefined ? undefined : await listenForPlain(config, { certificates, readRequest: parts.readRequest, metrics }, log)
+    const acme = certificates === undefined ? undefined : await openAcme(config, baseDir, { store, secrets, certificates }, log)
+    if (acme !== undefined) opened.push(async () => { acme.close() })
+    const redirectSide = certificates === undefined ? undefined : await listenForPlain(config, { certificates, readRequest: parts.readRequest, metrics, acme }, log)
     if (redirectSide !== undefined) opened.push(async () => { redirectSide.close() })
     metrics.watch({
       version, rules: { count: () => rules.current().count, status: rules.status },
@@ -149,6 +152,7 @@ export async function startGateway({ config, baseDir, placeOf }: LoadedConfig, l
     })
     const publicSide = await listen(server, config.serve.public.host, config.serve.public.port)
     opened.push(async () => { publicSide.close() })
+    acme?.begin()
 
     return {
       publicPort: publicSide.port,
@@ -267,6 +271,22 @@ function requestReader(config: Config): PublicParts['readRequest'] {
   return createAccessRequestReader({ trustedProxies, pathBytes: limits.path_bytes, headerFields: limits.header_fields })
 }
 
+/** `undefined` where no certificate comes by ACME. Rejects with a sentence when `ca_file` can't be read. */
+async function openAcme(
+  { serve: { public: { tls: { acme } } } }: Config, baseDir: string,
+  { certificates, ...kept }: { readonly store: Store, readonly secrets: readonly string[], readonly certificates: ShownCertificates }, log: Log,
+): Promise<Acme | undefined> {
+  if (acme.domains.length === 0) return undefined
+  const { startAcme } = await import('./acme/acme.js') // what it needs is large, and few need it
+  return startAcme({
+    ...kept, domains: acme.domains, directoryUrl: acme.directory_url, email: acme.email,
+    ca: acme.ca_file === undefined ? undefined : await readAuthorities(acme.ca_file, baseDir),
+    ...acme.renew_before !== undefined && { renewBeforeMs: durationMs(acme.renew_before) },
+    show: issued => { certificates.replace('acme', issued) },
+    log,
+  })
+}
+
 interface PublicServerParts {
   readonly tracing: Tracing
   readonly ending: AbortSignal
@@ -289,19 +309,20 @@ interface PlainParts {
   readonly certificates: ShownCertificates
   readonly readRequest: PublicParts['readRequest']
   readonly metrics: Metrics
+  readonly acme: Acme | undefined
 }
 
 /** The listener that sends people from http to https; `undefined` where none is wanted. */
-async function listenForPlain(config: Config, { certificates, readRequest, metrics }: PlainParts, log: Log): Promise<Listener | undefined> {
+async function listenForPlain(config: Config, { certificates, readRequest, metrics, acme }: PlainParts, log: Log): Promise<Listener | undefined> {
   const { host, tls } = config.serve.public
   if (!tls.redirect.enabled) return undefined
 
   const { hostname, port } = new URL(config.urls.self.public)
   const redirect = createHttpsRedirect({
     httpsPort: port === '' ? 443 : Number(port),
-    isServed: name => name === hostname || certificates.covers(name),
+    isServed: name => name === hostname || certificates.covers(name) || tls.acme.domains.includes(name),
   })
-  const onRequest = redirectHandler({ readRequest, redirect, log })
+  const onRequest = redirectHandler({ readRequest, redirect, log, ...acme !== undefined && { answerChallenge: acme.answerChallenge } })
   const server = createPublicServer({ ...openServerOptions(config, metrics, log), onRequest, onUpgrade: answerUpgrade(onRequest) })
   return listen(server, tls.redirect.host ?? host, tls.redirect.port)
 }

@@ -13,8 +13,8 @@ const table: Readonly<Record<string, readonly string[]>> = {
     'tls', 'version.ts', 'workers',
   ],
   'start.ts': [
-    'access', 'admin:types', 'config', 'errors.ts', 'gateway.ts', 'http', 'identity', 'log.ts', 'metrics', 'proxy', 'request-log.ts', 'selfservice', 'session',
-    'store', 'tls', 'tracing', 'version.ts',
+    'access', 'acme', 'admin:types', 'config', 'errors.ts', 'gateway.ts', 'http', 'identity', 'log.ts', 'metrics', 'proxy', 'request-log.ts', 'selfservice',
+    'session', 'store', 'tls', 'tracing', 'version.ts',
   ],
   'gateway.ts': [
     'access', 'admin', 'config:types', 'errors.ts', 'http', 'log.ts', 'metrics:types', 'proxy', 'request-log.ts', 'selfservice',
@@ -31,6 +31,7 @@ const table: Readonly<Record<string, readonly string[]>> = {
   'proxy': ['access:types', 'config', 'errors.ts', 'http'],
   'session': ['errors.ts', 'store:types'],
   'store': ['config', 'errors.ts'],
+  'acme': ['errors.ts', 'http:types', 'log.ts:types', 'store:types', 'tls'],
   'tls': ['config', 'http:types', 'log.ts:types'],
   'http': ['config:types', 'errors.ts'],
   'config': ['errors.ts'],

@@ -4,7 +4,7 @@ import type { HandlerSchemas } from './environment.js'
 import { dotted, type Path } from './layer.js'
 import { configSchema } from './schema.js'
 import { leavesOf, variableOf, type SchemaNode } from './schema-leaves.js'
-import { duration } from './sections/serve.js'
+import { duration } from './sections/duration.js'
 import { trustForwardedHeaders, unusedKeys } from './unused-keys.js'
 
 /** JSON Schema as data. */

@@ -9,7 +9,7 @@ const year = 31_536_000
 
 /** Whether the public listener speaks TLS. */
 export function speaksTls({ serve: { public: { tls } } }: Pick<Config, 'serve'>): boolean {
-  return tls.enabled && (tls.certificates.length > 0 || isGiven(tls.cert) || isGiven(tls.key))
+  return tls.enabled && (tls.certificates.length > 0 || tls.acme.domains.length > 0 || isGiven(tls.cert) || isGiven(tls.key))
 }
 
 /** Dotted paths and sentences. */
@@ -18,6 +18,7 @@ export function tlsMistakes(config: Config): Mistake[] {
   const { tls } = listener
   const mistakes = [...halfMistakes(tls), ...hstsMistakes(tls.hsts)]
   if (!tls.enabled) return mistakes
+  mistakes.push(...acmeMistakes(tls))
   if (speaksTls(config)) {
     if (new URL(urls.self.public).protocol !== 'https:') {
       mistakes.push(['urls.self.public', `must be https where ${section} has certificates: cookies go by it`])
@@ -29,6 +30,15 @@ export function tlsMistakes(config: Config): Mistake[] {
   }
   if (tls.redirect.enabled) mistakes.push([`${section}.redirect.enabled`, `leads to https, and ${section} has no certificates`])
   if (tls.hsts.max_age !== undefined) mistakes.push([`${section}.hsts.max_age`, `would lock browsers into https, and ${section} has no certificates`])
+  return mistakes
+}
+
+function acmeMistakes({ acme, redirect }: Tls): Mistake[] {
+  if (acme.domains.length === 0) return []
+  const mistakes: Mistake[] = []
+  if (!acme.terms_of_service_agreed) mistakes.push([`${section}.acme.terms_of_service_agreed`, 'must be true: read the terms of the authority, and say so'])
+  if (!redirect.enabled) mistakes.push([`${section}.redirect.enabled`, 'must be true for ACME: the authority asks over plain HTTP'])
+  if (!acme.directory_url.startsWith('https:')) mistakes.push([`${section}.acme.directory_url`, 'must be https'])
   return mistakes
 }
 

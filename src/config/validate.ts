@@ -5,7 +5,8 @@ import { isCidr, isHttpUrl } from './formats.js'
 import { dotted, isMap, pathOf, pointerOf, type Path, type Values } from './layer.js'
 import { nearest } from './nearest.js'
 import { configSchema } from './schema.js'
-import { duration } from './sections/serve.js'
+import { duration } from './sections/duration.js'
+import { domainName, mailAddress } from './sections/public-tls.js'
 import { schemaAt, variableOf, type SchemaNode } from './schema-leaves.js'
 
 /** A mistake and the JSON pointer of the value that it is about, which may be missing. */
@@ -92,6 +93,8 @@ const formats: Readonly<Record<string, string>> = {
 const patterns: Readonly<Record<string, string>> = {
   [duration.pattern]: 'must be a duration such as 720h, 10m or 1.5s',
   '^auto$': 'must be a whole number or auto',
+  [domainName]: 'must be a lower-case host name such as www.example.org; there are no wildcards by HTTP-01',
+  [mailAddress]: 'must be a mail address',
 }
 
 function mustBe(type: string, data: unknown): string {

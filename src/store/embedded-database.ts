@@ -35,6 +35,8 @@ export interface Tables {
   readonly flows: Database<{ readonly flow: Flow, readonly consumed: boolean }, string>
   readonly errors: Database<StoredError, string>
   readonly attempts: Database<SignInAttempt, string>
+  /** By name. */
+  readonly shared: Database<{ readonly text: string, readonly expiresAt?: number }, string>
   /** `[instant, table, key]`: what may be removed from then on. */
   readonly expiry: Database<true, [number, string, string]>
   readonly meta: Database<number, string>
@@ -138,6 +140,7 @@ function openTables(root: RootDatabase): Tables {
     flows: root.openDB({ name: 'flows' }),
     errors: root.openDB({ name: 'errors' }),
     attempts: root.openDB({ name: 'attempts' }),
+    shared: root.openDB({ name: 'shared' }),
     expiry: root.openDB({ name: 'expiry' }),
     meta: root.openDB({ name: 'meta' }),
   }

@@ -6,7 +6,7 @@ import type { EmbeddedDatabase, Tables } from './embedded-database.js'
 import { idPart } from './keys.js'
 import { errorRetentionMs, flowRetentionMs } from './retention.js'
 
-type Expiring = 'sessions' | 'flows' | 'errors' | 'attempts'
+type Expiring = 'sessions' | 'flows' | 'errors' | 'attempts' | 'shared'
 
 /** Records removed in one transaction, so that a long backlog does not hold up everyone else. */
 const batchSize = 500
@@ -43,11 +43,12 @@ function sweepBatch(tables: Tables, instant: number): number {
 }
 
 /** When the record may go; a record that is gone already has no end. */
-function endOf({ sessions, flows, errors, attempts }: Tables, table: Expiring, key: string): number {
+function endOf({ sessions, flows, errors, attempts, shared }: Tables, table: Expiring, key: string): number {
   switch (table) {
     case 'sessions': return sessions.get(key)?.expiresAt ?? Infinity
     case 'flows': return (flows.get(key)?.flow.expiresAt ?? Infinity) + flowRetentionMs
     case 'errors': return (errors.get(key)?.createdAt ?? Infinity) + errorRetentionMs
+    case 'shared': return shared.get(key)?.expiresAt ?? Infinity
     case 'attempts': return attempts.get(key)?.expiresAt ?? Infinity
   }
 }

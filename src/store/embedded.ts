@@ -6,6 +6,7 @@ import { embeddedFlows } from './embedded-flows.js'
 import { embeddedIdentities } from './embedded-identities.js'
 import { embeddedLimits } from './embedded-limits.js'
 import { embeddedSessions } from './embedded-sessions.js'
+import { embeddedShared } from './embedded-shared.js'
 import type { Store } from './store.js'
 
 /** Opens the directory for this process alone. Throws an `Error` for the operator when it can't, or when another has it. */
@@ -22,6 +23,7 @@ export async function openEmbeddedStore(options: EmbeddedOptions): Promise<Store
     ...embeddedAttempts(database, now),
     ...embeddedSessions(database, now),
     ...embeddedLimits(now),
+    ...embeddedShared(database, now),
     ping: () => database.write(({ meta }) => void meta.putSync('ping', 1)),
     async close() {
       clearInterval(sweeping)

@@ -17,6 +17,7 @@ const operations: Readonly<Record<StoreOperation, true>> = {
   countSessions: true,
   saveError: true, findError: true,
   takeToken: true,
+  saveShared: true, findShared: true, takeLease: true, releaseLease: true,
   ping: true,
 }
 

@@ -8,6 +8,7 @@ import { listenForChanges } from './redis-invalidations.js'
 import { redisLimits } from './redis-limits.js'
 import { guard } from './redis-safety.js'
 import { redisSessions } from './redis-sessions.js'
+import { redisShared } from './redis-shared.js'
 import type { Store } from './store.js'
 
 export interface RedisStoreOptions {
@@ -37,6 +38,7 @@ export async function openRedisStore(address: RedisAddress, options: RedisStoreO
       ...redisAttempts(commands, keyPrefix, now),
       ...redisSessions(commands, keyPrefix, now),
       ...redisLimits(commands, keyPrefix),
+      ...redisShared(commands, keyPrefix, now),
       ping: commands.check,
       ...(changes.invalidations === undefined ? {} : { invalidations: changes.invalidations }),
       async close() {

@@ -98,6 +98,14 @@ export interface Store {
    */
   takeToken(bucket: string, limit: RateLimit): Promise<number>
 
+  /** Writes a text that all processes share under a name; forgotten at `expiresAt`, or never when it is absent. */
+  saveShared(name: string, text: string, expiresAt?: number): Promise<void>
+  findShared(name: string): Promise<string | undefined>
+  /** True when the lease is now the holder's, for that long from now on: nobody else holds it, or the holder does already. */
+  takeLease(name: string, holder: string, forMs: number): Promise<boolean>
+  /** Gives the lease back before its end; nothing when it is not the holder's. */
+  releaseLease(name: string, holder: string): Promise<void>
+
   /** Resolves when the store answers and may be written to; rejects with `store_unavailable` otherwise. */
   ping(): Promise<void>
   /** Resolves when everything acknowledged is where it has to be and all connections are closed. */

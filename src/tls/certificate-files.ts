@@ -97,6 +97,14 @@ export async function followCertificateFiles(
   }
 }
 
+/** The text of `acme.ca_file`. Rejects with a sentence. */
+export async function readAuthorities(name: string, baseDir: string): Promise<string> {
+  const read = await readHalf({ setting: [], name, path: resolve(baseDir, name.replace(/^file:\/\//, '')) })
+  if (typeof read !== 'string') throw new Error(`serve.public.tls.acme.ca_file: ${read.message}`)
+  if (!read.includes('-----BEGIN CERTIFICATE-----')) throw new Error(`serve.public.tls.acme.ca_file: "${name}" holds no certificate in PEM`)
+  return read
+}
+
 function tell({ names, expiresAt }: Certificate, log: Log): void {
   const fields = { names, expires: day(expiresAt) }
   if (expiresAt > Date.now()) log.info(fields, 'a certificate is in force')

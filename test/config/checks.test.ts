@@ -47,6 +47,11 @@ const cases: [name: string, yaml: string, env: NodeJS.ProcessEnv, complaints: st
   ['HSTS that no list would take', 'serve: { public: { tls: { certificates: [{ cert_file: a, key_file: b }], hsts: { max_age: 300, include_subdomains: true, preload: true } } } }\n', {}, ['0.yml:10:122 serve.public.tls.hsts.preload needs include_subdomains and a max_age of at least 31536000 seconds']],
   ['a certificate has a key', 'serve: { public: { tls: { cert: { path: a } } } }\n', {}, ['0.yml:10:20 serve.public.tls.key is required: a certificate needs its key']],
   ['a certificate is in one place', 'serve: { public: { tls: { cert: { path: a, base64: b }, key: { path: b } } } }\n', {}, ['0.yml:10:44 serve.public.tls.cert.base64 is the same as serve.public.tls.cert.path; keep one of them']],
+  ['ACME needs the terms agreed to, and plain HTTP', 'serve: { public: { tls: { acme: { domains: [a.example] } } } }\n', {}, [
+    '0.yml:10:20 serve.public.tls.redirect.enabled must be true for ACME: the authority asks over plain HTTP',
+    '0.yml:10:27 serve.public.tls.acme.terms_of_service_agreed must be true: read the terms of the authority, and say so',
+  ]],
+  ['ACME by HTTP-01 has no wildcards', 'serve: { public: { tls: { acme: { domains: ["*.a.example"] } } } }\n', {}, ['0.yml:10:45 serve.public.tls.acme.domains[0] must be a lower-case host name such as www.example.org; there are no wildcards by HTTP-01']],
   ['TLS that is off needs nothing', `${publicHttp}serve: { public: { tls: { enabled: false, certificates: [{ cert_file: a, key_file: b }], redirect: { enabled: true } } } }\n`, {}, []],
 
   ['a __Host- cookie has no domain', 'session: { cookie: { name: __Host-s, domain: example.org } }\n', {}, ['0.yml:10:38 session.cookie.domain must not be set when the cookie\'s name begins with __Host-']],

@@ -22,6 +22,7 @@ t.test('what a file does not say has its default, at every depth', async t => {
       },
       tls: {
         enabled: true, certificates: [], cert: {}, key: {}, min_version: 'TLSv1.2',
+        acme: { domains: [], directory_url: 'https://acme-v02.api.letsencrypt.org/directory', terms_of_service_agreed: false },
         redirect: { enabled: false, port: 4480 }, hsts: { include_subdomains: false, preload: false },
       },
     },

@@ -7,13 +7,20 @@ export interface CertificatePaths {
   readonly key: string
 }
 
-/** Makes a self-signed one for the names, in the folder. `days` below 1 makes one that has expired. */
-export function makeCertificate(folder: string, file: string, names: readonly string[], days = 2): CertificatePaths {
+/** Makes a self-signed one for the names, in the folder. */
+export function makeCertificate(folder: string, file: string, names: readonly string[]): CertificatePaths {
   const [cert, key] = [join(folder, `${file}.pem`), join(folder, `${file}.key`)]
   const alternatives = names.map(name => /^[0-9.]+$/.test(name) ? `IP:${name}` : `DNS:${name}`).join(',')
   execFileSync('openssl', [
-    'req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', String(days), '-subj', `/CN=${file}`,
+    'req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2', '-subj', `/CN=${file}`,
     '-addext', `subjectAltName=${alternatives}`, '-keyout', key, '-out', cert,
   ], { stdio: 'ignore' })
+  return { cert, key }
+}
+
+/** Makes one that expired yesterday. */
+export function makeExpiredCertificate(folder: string, file: string, names: readonly string[]): CertificatePaths {
+  const { cert, key } = makeCertificate(folder, file, names)
+  execFileSync('openssl', ['x509', '-in', cert, '-signkey', key, '-days', '-1', '-out', cert], { stdio: 'ignore' })
   return { cert, key }
 }

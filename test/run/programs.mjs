@@ -1,4 +1,4 @@
-/** The programs that tests need beyond npm: a Redis, a browser, a Prometheus, and what makes certificates. */
+/** The programs that tests need beyond npm: a Redis, a browser, a Prometheus, and what makes certificates: openssl, and an ACME authority. */
 import { spawnSync } from 'node:child_process'
 import { accessSync, constants } from 'node:fs'
 import { delimiter, join } from 'node:path'
@@ -8,6 +8,7 @@ const needed = [
   { program: 'chromium', debianPackage: 'chromium' },
   { program: 'prometheus', debianPackage: 'prometheus' },
   { program: 'openssl', debianPackage: 'openssl' },
+  { program: 'pebble', debianPackage: 'pebble' },
 ]
 
 /**

@@ -8,6 +8,7 @@ import { flowContract } from './contract/flows.js'
 import { identityContract } from './contract/identities.js'
 import type { Contract, Place } from './contract/place.js'
 import { sessionContract } from './contract/sessions.js'
+import { sharedContract } from './contract/shared.js'
 
 /** Runs the suite on a driver, in as many places as it asks for. */
 export async function storeContract(t: Test, fresh: (t: Test) => Promise<Place>): Promise<void> {
@@ -21,6 +22,7 @@ export async function storeContract(t: Test, fresh: (t: Test) => Promise<Place>)
   identityContract(contract)
   flowContract(contract)
   sessionContract(contract)
+  sharedContract(contract)
 }
 
 function generalContract(contract: Contract): void {

@@ -209,6 +209,10 @@ async function everyMethodIsUnavailable(t: Test, store: Store, withinMs: number)
     countSessions: () => store.countSessions(),
     saveError: () => store.saveError({ id: randomUUID(), errors: [], createdAt: Date.now() }),
     findError: () => store.findError(randomUUID()),
+    saveShared: () => store.saveShared('name', 'text'),
+    findShared: () => store.findShared('name'),
+    takeLease: () => store.takeLease('name', 'holder', 1_000),
+    releaseLease: () => store.releaseLease('name', 'holder'),
     ping: () => store.ping(),
   }
   await Promise.all(Object.entries(calls).map(async ([method, call]) => {

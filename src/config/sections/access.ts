@@ -1,5 +1,5 @@
 /** `access_rules`, `authenticators`, `authorizers`, `mutators`, `errors`: who may pass. Handlers validate their own `config`. */
-import { duration } from './serve.js'
+import { duration } from './duration.js'
 
 const handler = {
   type: 'object', additionalProperties: false,

@@ -1,5 +1,5 @@
 /** `urls`, `identity`, `secrets`, `session`, `hashers`, `security`, `store`, `dsn`: who people are and how they are kept. */
-import { duration } from './serve.js'
+import { duration } from './duration.js'
 
 const url = { type: 'string', format: 'http-url' } as const
 

@@ -1,5 +1,5 @@
 /** `selfservice`: the flows, their strategies and the jobs around them. */
-import { duration } from './serve.js'
+import { duration } from './duration.js'
 
 const job = {
   type: 'object', additionalProperties: false, required: ['run'],

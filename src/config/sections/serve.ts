@@ -1,11 +1,7 @@
 /** `serve`, `proxy`, `log`, `metrics`: the listeners, how the gateway forwards, what it tells about it. */
+import { duration } from './duration.js'
 import { publicTls } from './public-tls.js'
 import { tlsProperties } from './upstream-tls.js'
-
-export const duration = {
-  type: 'string',
-  pattern: '^([0-9]+(\\.[0-9]+)?(ns|us|ms|s|m|h))+$',
-} as const
 
 const timeout = {
   type: 'object', additionalProperties: false, default: {},

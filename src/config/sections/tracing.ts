@@ -1,5 +1,5 @@
 /** `tracing`: whether and where it is told how long each stage of a request took. */
-import { duration } from './serve.js'
+import { duration } from './duration.js'
 
 export const tracing = {
   type: 'object', additionalProperties: false, default: {},
