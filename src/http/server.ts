@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 
 import { GatewayError, type ErrorCode } from '../errors.js'
 import { limitConnectionsPerAddress, type AddressLimit } from './connections-per-address.js'
@@ -11,7 +12,7 @@ import { answerExchange, answerRaw, lingerThenDestroy } from './raw-answer.js'
 import { watchSlowBodies } from './slow-bodies.js'
 import { cutStalled, movedBytes, type Exchange } from './stalled-clients.js'
 import { createTlsServer, type TlsListenerOptions } from './tls-listener.js'
-import { isWebSocketUpgrade, replayWithoutUpgrade } from './upgrade-request.js'
+import { createUpgradeResponse, isWebSocketUpgrade, parsesUpgradeBodies, replayWithoutUpgrade } from './upgrade-request.js'
 
 export interface PublicServerOptions {
   /** Milliseconds, as `serve.public.timeout`. */
@@ -110,23 +111,29 @@ export function createPublicServer(options: PublicServerOptions): Server {
   server.on('checkContinue', begin) // 100 Continue is for whoever decides that the body is wanted (security S18)
   server.on('checkExpectation', begin)
 
-  server.on('upgrade', (req: IncomingMessage, socket: Socket, head: Buffer) => {
-    socket.on('error', () => socket.destroy())
+  server.on('upgrade', (req: IncomingMessage, stream: Duplex, head: Buffer) => {
+    stream.on('error', () => stream.destroy())
+    const { socket } = req // while a body is still to come, Node 26 hands out a stream of its own instead
     // A client that pipelines its upgrade would get it in the middle of the answer before.
     if (exchanges.get(socket)?.res.closed === false) {
       socket.destroy()
       return
     }
     if (!isWebSocketUpgrade(req)) {
-      replayWithoutUpgrade(req, socket, head, () => server.emit(accepted, socket))
+      if (hasBody(req) && parsesUpgradeBodies) begin(req, createUpgradeResponse(req, socket))
+      else replayWithoutUpgrade(req, socket, head, () => server.emit(accepted, socket))
+      return
+    }
+    if (hasBody(req)) {
+      refuseHead(socket, new GatewayError('bad_request', { reason: 'a WebSocket handshake must not have a body' }))
       return
     }
     exchanges.delete(socket)
     socket.setTimeout(0)
     onUpgrade(req, socket, head, { requestId: requestIdOf(req) })
   })
-  server.on('connect', (_req: IncomingMessage, socket: Socket) => {
-    socket.on('error', () => socket.destroy())
+  server.on('connect', ({ socket }: IncomingMessage, stream: Duplex) => {
+    stream.on('error', () => stream.destroy())
     refuseHead(socket, new GatewayError('method_not_allowed'))
   })
 

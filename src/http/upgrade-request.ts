@@ -10,8 +10,14 @@ export function isWebSocketUpgrade(req: IncomingMessage): boolean {
 }
 
 /**
+ * Node 26 reads the body of a request that asks for another protocol like any other, before what follows; older ones leave it among
+ * the bytes that follow. Its `shouldUpgradeCallback` is no help: a pipelined request after one that it declines is lost.
+ */
+export const parsesUpgradeBodies = Number(process.versions.node.split('.')[0]) >= 26
+
+/**
  * Hands the connection back to the server's parser, by `accept`, with the request as it came but for `Upgrade`. Node decides by the mere
- * presence of an `upgrade` listener that such a request ends the HTTP on its connection; before Node 24 nothing else can be said.
+ * presence of an `upgrade` listener that such a request ends the HTTP on its connection; nothing else can be said.
  */
 export function replayWithoutUpgrade(req: IncomingMessage, socket: Socket, head: Buffer, accept: () => void): void {
   let text = `${req.method} ${req.url} HTTP/${req.httpVersion}\r\n`

@@ -5,6 +5,7 @@ import { connect, type Socket } from 'node:net'
 import t from 'tap'
 import WebSocket, { WebSocketServer } from 'ws'
 
+import { parsesUpgradeBodies } from '../../src/http/upgrade-request.js'
 import { aliceCookie, start, type Proxy } from '../helpers/proxy-harness.js'
 import { startProcess } from '../helpers/proxy-process.js'
 import { oneAnswer, sendRaw, type RawAnswer } from '../helpers/raw.js'
@@ -130,6 +131,19 @@ t.test('W4 handshakes that are none', async t => {
   }
 })
 
+t.test('W4 a handshake or CONNECT whose body comes later, badly or never is refused at once', async t => {
+  const open = [handshake('/app/ws', { 'Content-Length': '5' }), handshake('/app/ws', { 'Transfer-Encoding': 'chunked' }), 'CONNECT app:80 HTTP/1.1\r\nHost: app:80\r\nContent-Length: 5\r\n\r\n']
+  for (const [at, head] of open.entries()) {
+    for (const later of [undefined, 'hello', '5\r\nhello\r\n0\r\n\r\n', 'no chunk\r\n']) {
+      const { status, end } = await sendRaw(proxy.port, later === undefined ? head : [head, later], { waitMs: 3000 })
+      t.equal(status, at === 2 ? 405 : 400, `${head.split('\r\n', 1)[0]}, then ${later}`)
+      t.not(end, 'open')
+    }
+  }
+  t.same(proxy.recorder.requests, [])
+  t.equal((await send('GET /public/x HTTP/1.1\r\nHost: app.test\r\n\r\n', oneAnswer)).status, 200, 'and it lives')
+})
+
 t.test('W5 an upgrade to anything else is a plain request', async t => {
   for (const [method, body] of [['GET', ''], ['POST', 'hello']] as const) {
     const bytes = [
@@ -137,10 +151,22 @@ t.test('W5 an upgrade to anything else is a plain request', async t => {
       ...body === '' ? [] : [`Content-Length: ${body.length}`], '', body,
     ].join('\r\n')
     const { statuses } = await send(bytes + 'GET /public/next HTTP/1.1\r\nHost: app.test\r\n\r\n', text => (text.match(/ok/g) ?? []).length === 2)
-    t.same(statuses, [200, 200], `${method}, and the connection goes on`)
-    const [request, next] = proxy.recorder.requests.slice(-2)
-    t.same([request?.method, request?.target, request?.body, next?.target], [method, '/app/x?y', body, '/public/next'])
+    const goesOn = body === '' || !parsesUpgradeBodies
+    t.same(statuses, goesOn ? [200, 200] : [200], `${method}, and the connection goes on where Node lets it`)
+    const [request, next] = proxy.recorder.requests.slice(goesOn ? -2 : -1)
+    t.same([request?.method, request?.target, request?.body, next?.target], [method, '/app/x?y', body, goesOn ? '/public/next' : undefined])
     t.same(request?.fields.filter(([name]) => /^(?:connection|upgrade|http2-settings|x-thing)$/i.test(name)), [['connection', 'keep-alive'], ['X-Thing', '\xe9']])
+  }
+})
+
+t.test('W5 neither does it matter when its body comes', async t => {
+  const head = `POST /app/x HTTP/1.1\r\nHost: app.test\r\nConnection: Upgrade\r\nUpgrade: h2c\r\nCookie: ${aliceCookie}\r\n`
+  for (const pieces of [
+    [`${head}Content-Length: 5\r\n\r\n`, 'hel', 'lo'], [`${head}Content-Length: 5\r\n\r\nh`, 'ello'],
+    [`${head}Transfer-Encoding: chunked\r\n\r\n`, '5\r\nhello\r\n', '0\r\n\r\n'], [`${head}Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n`],
+  ]) {
+    const { status } = await sendRaw(proxy.port, pieces, { until: oneAnswer })
+    t.same([status, proxy.recorder.requests.at(-1)?.body], [200, 'hello'], JSON.stringify(pieces.slice(1)))
   }
 })
 
