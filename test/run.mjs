@@ -1,24 +1,32 @@
 /**
  * `npm test`: everything that must hold, from a fresh clone: type check, lint, build, tests. `npm test -- test/access/decide.test.ts`
- * runs only the tests named. The last line says how much held: every assertion counts, and type check, lint and build as one each.
+ * runs only the tests named, files or folders; `--node 24` runs them on the newest Node of that version, which npm brings; several
+ * `--node` have their turn. The last line says how much held: every assertion counts, and type check, lint and build as one each.
  */
 import { spawn } from 'node:child_process'
 import { readdirSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
-import { join } from 'node:path'
+import { delimiter, dirname, join } from 'node:path'
+import { parseArgs } from 'node:util'
 
+import { chooseNode } from '../bench/machine.mjs'
 import { buildGateway, dependenciesInstalled, gatewayBuilt, installDependencies, root, unfitNode } from '../demo/prepare.mjs'
 import { requirePrograms } from './run/programs.mjs'
 import { readTap } from './run/tap-output.mjs'
 
 const secondsPerFile = 180
-const named = process.argv.slice(2)
+const { values: { node: majors = [] }, positionals: named } = parseArgs({
+  allowPositionals: true, options: { node: { type: 'string', multiple: true } },
+})
 const total = { passed: 0, failed: 0 }
 
 prepare()
 if (named.length === 0) await Promise.all([check('type check', typeCheck), check('lint', lint)])
 const built = await check('build', async () => gatewayBuilt() || buildGateway())
-if (built) await runTests(named.length > 0 ? named : testFiles())
+if (built) {
+  const files = named.length > 0 ? named.flatMap(filesOf) : filesOf('test')
+  for (const node of majors.length > 0 ? majors.map(chooseNode) : [process.execPath]) await runTests(files, node)
+}
 finish()
 
 function prepare() {
@@ -44,29 +52,38 @@ async function check(name, holds) {
 }
 
 async function typeCheck() {
-  const ofProject = await output('node_modules/typescript/bin/tsc', '--noEmit', '-p', '.')
-  const ofDemo = await output('node_modules/typescript/bin/tsc', '--noEmit', '-p', 'demo')
+  const ofProject = await output(process.execPath, 'node_modules/typescript/bin/tsc', '--noEmit', '-p', '.')
+  const ofDemo = await output(process.execPath, 'node_modules/typescript/bin/tsc', '--noEmit', '-p', 'demo')
   process.stdout.write(ofProject.text + ofDemo.text)
   return ofProject.ok && ofDemo.ok
 }
 
 async function lint() {
-  const { ok, text } = await output('node_modules/eslint/bin/eslint.js', '.')
+  const { ok, text } = await output(process.execPath, 'node_modules/eslint/bin/eslint.js', '.')
   process.stdout.write(text)
   return ok
 }
 
-function testFiles() {
-  const files = readdirSync(join(root, 'test'), { recursive: true, encoding: 'utf8' })
-  return files.filter(name => name.endsWith('.test.ts')).sort().map(name => join('test', name))
+/**
+ * The tests in a folder, or the one that a file is.
+ * @param {string} path
+ */
+function filesOf(path) {
+  if (path.endsWith('.ts')) return [path]
+  const files = readdirSync(join(root, path), { recursive: true, encoding: 'utf8' })
+  return files.filter(name => name.endsWith('.test.ts')).sort().map(name => join(path, name))
 }
 
-/** @param {string[]} files */
-async function runTests(files) {
-  const tap = spawn(process.execPath, [
+/**
+ * @param {string[]} files
+ * @param {string} node The binary that runs them, and what they start.
+ */
+async function runTests(files, node) {
+  if (node !== process.execPath) console.log(`\nNode ${(await output(node, '--version')).text.trim()}`)
+  const tap = spawn(node, [
     'node_modules/tap/dist/esm/run.mjs', 'run', '--reporter=tap', '--disable-coverage', '--allow-empty-coverage',
     `--jobs=${Math.min(availableParallelism(), 4)}`, `--timeout=${secondsPerFile}`, ...files,
-  ], { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] })
+  ], { cwd: root, stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, PATH: `${dirname(node)}${delimiter}${process.env.PATH}` } })
   const complaints = collect(tap.stderr)
   /** @type {Set<unknown>} */
   const told = new Set()
@@ -126,13 +143,13 @@ function report(ok, name, milliseconds, detail) {
 }
 
 /**
- * What a program of ours prints, and whether it ended well.
- * @param {string} script
+ * What a program prints, and whether it ended well.
+ * @param {string} program
  * @param {string[]} args
  * @returns {Promise<{ ok: boolean, text: string }>}
  */
-function output(script, ...args) {
-  const child = spawn(process.execPath, [script, ...args], { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] })
+function output(program, ...args) {
+  const child = spawn(program, args, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] })
   const text = collect(child.stdout)
   collect(child.stderr, text)
   return new Promise(resolve => child.once('close', code => resolve({ ok: code === 0, text: text.join('') })))
