@@ -7,6 +7,7 @@ export function metricsReference(): string {
   metrics.watch({
     version: '', rules: { count: () => 0, status: () => ({ loadedAt: 0 }) },
     storeAnswers: () => Promise.resolve(true), connections: () => Promise.resolve(0), tunnels: () => 0, hashing: () => ({ running: 0, waiting: 0 }),
+    certificateExpiry: () => Infinity,
   })
   const described = metrics.describe()
   const ofProcess = described.filter(({ name }) => /^oathgate_(process|nodejs)_/.test(name))
@@ -20,7 +21,7 @@ What \`GET /metrics\` on the admin listener says, made from the code (\`oathgate
 
 No label holds anything that a client chooses. \`rule\` is the id of a rule in force; \`""\` where no rule was met; \`other\` for rules
 beyond the first \`metrics.max_rules\`, in file order. Series of rules that a reload has removed go with them. Everything is counted
-by each process for itself; sum over them.
+by each process for itself; sum over them. With \`serve.workers\` every series has the label \`worker\` besides.
 
 Outcomes of requests: \`forwarded\` (the upstream's own answer, whatever its status), \`upgraded\` (a WebSocket), \`self_service\` (registration,
 login and so on, answered here), \`preflight\` (CORS, answered here), \`redirected\` (refused, and sent elsewhere by the rule's error handler),

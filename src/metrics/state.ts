@@ -17,9 +17,12 @@ export interface GatewayState {
   readonly tunnels: () => number
   /** Passwords that are being hashed, and that wait for it. */
   readonly hashing: () => { readonly running: number, readonly waiting: number }
+  /** Milliseconds since 1970 when the first certificate expires: 0 while there is none yet, `Infinity` without TLS. */
+  readonly certificateExpiry: () => number
 }
 
-export function exposeState(registry: Registry, { version, rules, storeAnswers, connections, tunnels, hashing }: GatewayState): void {
+export function exposeState(registry: Registry, state: GatewayState): void {
+  const { version, rules, storeAnswers, connections, tunnels, hashing, certificateExpiry } = state
   const gauge = (name: string, help: string, read: () => number | Promise<number>): unknown => new Gauge({
     name, help, registers: [registry],
     async collect() { this.set(await read()) },
@@ -36,4 +39,6 @@ export function exposeState(registry: Registry, { version, rules, storeAnswers, 
   gauge('oathgate_tunnels', 'Open WebSockets.', tunnels)
   gauge('oathgate_password_hashes_running', 'Passwords that are being hashed.', () => hashing().running)
   gauge('oathgate_password_hashes_waiting', 'Passwords that wait for their turn to be hashed.', () => hashing().waiting)
+  gauge('oathgate_certificate_expiry_timestamp_seconds',
+    'When the first certificate of the public listener expires; 0 while there is none yet, +Inf without TLS.', () => certificateExpiry() / 1000)
 }
