@@ -2,11 +2,12 @@
 import { readFileSync } from 'node:fs'
 import t from 'tap'
 
+import { lengthOf, tellFigure } from '../helpers/figure.js'
 import { freePort } from '../helpers/gateway.js'
 import { startGatewayProcess } from '../helpers/gateway-process.js'
 import { newVisitor } from '../helpers/visitor.js'
 
-const boots = 10
+const boots = lengthOf('BOOTS', 10)
 const stopWithinMs = 3_000
 
 /** Milliseconds that the process has had of a processor so far; 0 where the system does not say. */
@@ -54,7 +55,8 @@ t.test(`L15 ${boots} boots with upstream and sign-in provider down: each is read
     readyMs.push(performance.now() - from)
     cpuMs.push(processorMs(gateway.pid))
   }
-  t.comment(`ready after ${spread(readyMs)} ms, of which a processor worked ${spread(cpuMs)} ms; gone after ${spread(goneMs)} ms (least / median / most)`)
+  t.comment(`of the time until it is ready, a processor worked ${spread(cpuMs)} ms`)
+  tellFigure(t, 'L15', `${boots} boots with upstream and sign-in provider down`, `ready after ${spread(readyMs)} ms (least / median / most), gone ${spread(goneMs)} ms after SIGTERM`)
   t.strictSame([...new Set(codes)], [0], 'exit codes')
   t.ok(Math.max(...goneMs) < stopWithinMs, 'with nothing in flight it does not linger')
 })

@@ -1,19 +1,25 @@
 /**
  * L17, X4: whose cookie it is, is whom the upstream is told of; whatever breaks, nobody is taken for somebody else.
- * `CROSSING_REQUESTS=200000` makes a long run of it.
+ * `CROSSING_REQUESTS=200000 CROSSING_USERS=1000` makes a long run of it.
  */
 import { createServer } from 'node:http'
-import { connect, type AddressInfo, type Socket } from 'node:net'
+import type { AddressInfo } from 'node:net'
 import t, { type Test } from 'tap'
 
-import { identitiesOf, signUp } from '../helpers/flows.js'
+import { grouped, lengthOf, tellFigure } from '../helpers/figure.js'
+import { signUp, whoAmI } from '../helpers/flows.js'
 import { startTestGateway, type TestGateway } from '../helpers/gateway.js'
+import { keptConnection } from '../helpers/kept-connection.js'
+import { random, seed } from '../helpers/random.js'
 import { redisSkip, startRedis, type TestRedis } from '../helpers/redis.js'
 import { newVisitor } from '../helpers/visitor.js'
 
-const users = 100
+const users = lengthOf('CROSSING_USERS', 100)
 const clients = 20
-const requests = Number(process.env['CROSSING_REQUESTS'] ?? 6_000)
+/** So many sign up at a time. */
+const lanes = 4
+const requests = lengthOf('CROSSING_REQUESTS', 6_000)
+const next = random(seed)
 /** One request in so many is given up by its client in the middle. */
 const abortEvery = 5
 const cutEveryMs = 200
@@ -65,50 +71,20 @@ function startGateway(t: Test, redis: TestRedis, origin: string, cacheEntries: n
 
 async function enrol(gateway: TestGateway): Promise<{ members: Member[], idOf: Map<string, string> }> {
   const members: Member[] = []
-  for (let at = 0; at < users; at++) {
-    const visitor = newVisitor()
-    const { status } = await signUp(visitor, gateway, `user-${at}`)
-    const token = visitor.jar.get('ory_kratos_session')?.value
-    if (status !== 302 || token === undefined) throw new Error(`user-${at} could not sign up: ${status}`)
-    members.push({ name: `user-${at}`, cookie: `ory_kratos_session=${token}` })
+  const idOf = new Map<string, string>()
+  async function enrolSome(lane: number): Promise<void> {
+    for (let at = lane; at < users; at += lanes) {
+      const visitor = newVisitor()
+      const { status } = await signUp(visitor, gateway, `user-${at}`)
+      const token = visitor.jar.get('ory_kratos_session')?.value
+      if (status !== 302 || token === undefined) throw new Error(`user-${at} could not sign up: ${status}`)
+      const { identity } = (await whoAmI(visitor, gateway)).json() as { identity: { id: string, traits: { username: string } } }
+      members.push({ name: `user-${at}`, cookie: `ory_kratos_session=${token}` })
+      idOf.set(identity.traits.username, identity.id)
+    }
   }
-  const idOf = new Map((await identitiesOf(gateway)).map(({ id, traits }) => [String(traits['username']), id]))
+  await Promise.all(Array.from({ length: lanes }, (_, lane) => enrolSome(lane)))
   return { members, idOf }
-}
-
-/** A connection that is kept alive, over which requests of different people come in turn, as from a proxy in front. */
-function keptConnection(port: number): { ask(member: Member, abort: boolean): Promise<string | undefined> } {
-  let socket: Socket | undefined
-
-  return {
-    /** Status and body; `undefined` when the connection is gone without an answer. */
-    ask({ name, cookie }, abort) {
-      const current = socket ??= connect({ port, host: '127.0.0.1', noDelay: true }).on('error', () => undefined)
-      return new Promise(resolve => {
-        let text = ''
-        const done = (answer: string | undefined): void => {
-          clearTimeout(givingUp)
-          current.off('data', onData).off('close', onClose)
-          resolve(answer)
-        }
-        const onClose = (): void => {
-          socket = undefined
-          done(undefined)
-        }
-        const onData = (chunk: Buffer): void => {
-          text += chunk.toString('latin1')
-          const [head = '', body] = text.split('\r\n\r\n')
-          const length = Number(/content-length: (\d+)/i.exec(head)?.[1])
-          if (body === undefined || body.length < length) return
-          if (/^connection: close/im.test(head)) socket = undefined
-          done(`${head.slice(9, 12)} ${/^x-told: (\S+)/im.exec(head)?.[1] ?? ''} ${body}`)
-        }
-        const givingUp = abort ? setTimeout(() => current.resetAndDestroy(), Math.random() * 12) : undefined
-        current.on('data', onData).on('close', onClose)
-        current.write(`GET /members?as=${name} HTTP/1.1\r\nHost: app.test\r\nCookie: ${cookie}\r\n\r\n`)
-      })
-    },
-  }
 }
 
 /** Cuts connections of Redis, and now and then makes it answer too late, until told to stop; how often. */
@@ -121,7 +97,7 @@ function cutConnections(redis: TestRedis): { stop(): Promise<number> } {
       else await redis.command('CLIENT', 'KILL', 'TYPE', 'normal')
       if (cuts % 3 === 0) await redis.command('CLIENT', 'KILL', 'TYPE', 'pubsub')
       cuts += 1
-      await pause(Math.random() * 2 * cutEveryMs)
+      await pause(next() * 2 * cutEveryMs)
     }
   })()
   return {
@@ -162,21 +138,27 @@ async function crossing(t: Test, cacheEntries: number): Promise<void> {
     const connection = keptConnection(port)
     while (sent < requests / 2) {
       const at = sent++
-      const member = members[Math.floor(Math.random() * users)] as Member
+      const member = members[Math.floor(next() * users)] as Member
       const abort = at % abortEvery === 0
-      const answer = await connection.ask(member, abort)
-      if (answer === `200 ${idOf.get(member.name)} ${member.name}`) counts.passed += 1
-      else if (answer?.startsWith('503 ')) counts.refused += 1
+      const bytes = `GET /members?as=${member.name} HTTP/1.1\r\nHost: app.test\r\nCookie: ${member.cookie}\r\n\r\n`
+      const answer = await connection.ask(bytes, abort ? next() * 12 : undefined)
+      const user = /^x-told: (\S+)/im.exec(answer?.head ?? '')?.[1]
+      if (answer?.status === 200 && user === idOf.get(member.name) && answer.body === member.name) counts.passed += 1
+      else if (answer?.status === 503) counts.refused += 1
       else if (answer === undefined && abort) counts.aborted += 1
-      else wrong.push(`${member.name} (${idOf.get(member.name)}) got ${answer ?? 'nothing'}`)
+      else wrong.push(`${member.name} (${idOf.get(member.name)}) got ${answer === undefined ? 'nothing' : `${answer.status} ${user} ${answer.body}`}`)
     }
+    connection.close()
   }
   await Promise.all(Array.from({ length: clients }, client))
   const cuts = await stop()
+  const crossed = told.filter(({ name, user }) => user !== idOf.get(name))
 
+  tellFigure(t, 'L17', `${grouped(sent)} requests of ${grouped(users)} people, ${cacheEntries === 0 ? 'each session asked for' : 'sessions kept in memory'}: ${grouped(counts.aborted)} given up, ${grouped(cuts)} faults of Redis`,
+    `${crossed.length} of ${grouped(told.length)} taken for somebody else, ${wrong.length} wrong answers; ${grouped(counts.passed)} passed, ${grouped(counts.refused)} times 503`)
   t.equal(idOf.size, users, 'everybody has an identity')
-  t.strictSame(wrong.slice(0, 3), [], `${sent} requests, ${cuts} faults of Redis: ${counts.passed} passed, ${counts.refused} were 503, ${counts.aborted} were given up`)
-  t.strictSame(told.filter(({ name, user }) => user !== idOf.get(name)).slice(0, 3), [], `the upstream was told of the cookie's owner ${told.length} times`)
+  t.strictSame(wrong.slice(0, 3), [], `seed ${seed}: ${sent} requests, ${cuts} faults of Redis: ${counts.passed} passed, ${counts.refused} were 503, ${counts.aborted} were given up`)
+  t.strictSame(crossed.slice(0, 3), [], `the upstream was told of the cookie's owner ${told.length} times`)
   t.ok(counts.passed > sent / 4 && counts.aborted > 0, 'many passed, and some were given up')
 }
 

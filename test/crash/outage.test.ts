@@ -1,8 +1,12 @@
-/** X1, X2, L6: while Redis is gone or frozen nobody passes who should be asked for, all else goes on, and it ends by itself. */
+/**
+ * X1, X2, L6: while Redis is gone or frozen nobody passes who should be asked for, all else goes on, and it ends by itself.
+ * `OUTAGE_MS=10000` makes a long run of it.
+ */
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import t, { type Test } from 'tap'
 
+import { grouped, lengthOf, quantile, tellFigure } from '../helpers/figure.js'
 import { begin, goodPassword, logIn, open, signUp, type OpenForm } from '../helpers/flows.js'
 import { startTestGateway, type TestGateway } from '../helpers/gateway.js'
 import { redisSkip, startRedis, type TestRedis } from '../helpers/redis.js'
@@ -11,7 +15,7 @@ import { newVisitor, type Visitor } from '../helpers/visitor.js'
 const clientsPerRoute = 4
 const pauseMs = 20
 const beforeMs = 500
-const outageMs = 3_000
+const outageMs = lengthOf('OUTAGE_MS', 3_000)
 const backWithinMs = 2_000
 const answerWithinMs = 1_000
 
@@ -86,6 +90,8 @@ function crowd(routes: readonly Route[]): { stop(): Promise<Answered[]> } {
 }
 
 interface Fault {
+  /** What befalls Redis. */
+  readonly name: string
   readonly begin: (redis: TestRedis) => Promise<void>
   readonly end: (redis: TestRedis) => Promise<void>
 }
@@ -137,6 +143,14 @@ async function outage(t: Test, fault: Fault): Promise<void> {
   t.ok(during.every(({ tookMs }) => tookMs < answerWithinMs), `the slowest answer took ${Math.round(Math.max(...during.map(({ tookMs }) => tookMs)))} ms`)
   const open200 = answers.filter(({ route }) => !routesOfOwn.includes(route))
   t.ok(open200.length > 100 && open200.every(({ status }) => status === 200), `${open200.length} answers of routes that ask for no session are 200`)
+  const passedLast = Math.max(from, ...asked.filter(({ status }) => status === 200).map(({ sentAt }) => sentAt))
+  const p99 = (when: (one: Answered) => boolean): number => Math.round(quantile(open200.filter(when).map(({ tookMs }) => tookMs), 0.99))
+  tellFigure(t, 'L6', `Redis ${fault.name} for ${outageMs / 1000} s under load`, [
+    `protected routes 503 after ${Math.round(passedLast - from)} ms, ${grouped(asked.filter(({ status }) => status === 503).length)} times, never anonymous`,
+    `slowest answer ${Math.round(Math.max(...during.map(({ tookMs }) => tookMs)))} ms`,
+    `public routes ${grouped(open200.length)} of ${grouped(open200.length)} times 200, p99 ${p99(({ sentAt }) => sentAt < from)} ms before and ${p99(one => during.includes(one))} ms meanwhile`,
+    `back ${Math.round(backAt - working)} ms after Redis`,
+  ].join('; '))
   t.ok(answers.some(({ sentAt, status, route }) => sentAt > backAt && status === 200 && route === 'members'), 'afterwards members pass')
 
   const again = newVisitor()
@@ -197,10 +211,10 @@ function pause(ms: number): Promise<void> {
 }
 
 t.test('X1 L6 Redis killed: protected routes are 503 and never anonymous, public ones go on, and all is back with it', { skip: redisSkip },
-  t => outage(t, { begin: redis => redis.kill('SIGKILL'), end: redis => redis.restart() }))
+  t => outage(t, { name: 'killed', begin: redis => redis.kill('SIGKILL'), end: redis => redis.restart() }))
 
 t.test('X2 L6 Redis frozen: the same, when nothing refuses a connection', { skip: redisSkip },
-  t => outage(t, { begin: redis => redis.kill('SIGSTOP'), end: redis => redis.kill('SIGCONT') }))
+  t => outage(t, { name: 'frozen', begin: redis => redis.kill('SIGSTOP'), end: redis => redis.kill('SIGCONT') }))
 
 t.test('X1 with Redis down a flow that somebody begins is refused with a page, a script gets JSON', { skip: redisSkip }, async t => {
   const redis = await startRedis(t)

@@ -1,18 +1,22 @@
-/** L7, X13: rules that change under load: every answer is that of one version, and a broken file is no version. */
+/**
+ * L7, X13: rules that change under load: every answer is that of one version, and a broken file is no version.
+ * `RELOAD_RATE=500` is the load in requests a second.
+ */
 import { rename, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 
+import { grouped, lengthOf, tellFigure } from '../helpers/figure.js'
 import { startTestGateway, type TestGateway } from '../helpers/gateway.js'
 import { until } from '../helpers/redis.js'
 import { newVisitor, type Page } from '../helpers/visitor.js'
 
 const reloads = 100
 const brokenEvery = 10
-const clients = 6
-const pauseMs = 10
+const clients = 8
+const rate = lengthOf('RELOAD_RATE', 300)
 
 /** In even versions `/even` is open and `/odd` closed, in odd ones the other way round; both say which version they are of. */
 function rulesOf(version: number, origin: string): object[] {
@@ -78,14 +82,14 @@ function crowd(gateway: TestGateway): { newest(): number, stop(): Promise<{ aske
   async function client(): Promise<void> {
     const visitor = newVisitor()
     let last = 0
-    while (!stopped) {
+    for (let due = performance.now(); !stopped; due += clients * 1000 / rate) {
+      await new Promise(resolve => { setTimeout(resolve, Math.max(0, due - performance.now())) })
       const route = asked++ % 2 === 0 ? 'even' : 'odd'
       const version = await visitor.send(`${gateway.url}/${route}`).then(page => versionOf(route, page), String)
       if (typeof version === 'string') wrong.push(version)
       else if (version < last) wrong.push(`version ${version} after ${last}`)
       else last = version
       newest = Math.max(newest, last)
-      await new Promise(resolve => { setTimeout(resolve, pauseMs) })
     }
   }
   const running = Array.from({ length: clients }, client)
@@ -123,6 +127,8 @@ t.test(`L7 X13 ${reloads} reloads that open and close routes under load: each an
 
   const { asked, wrong } = await load.stop()
   const seconds = (performance.now() - from) / 1000
+  tellFigure(t, 'L7', `${reloads} reloads that open and close routes, and ${reloads / brokenEvery} broken files, at ${Math.round(asked / seconds)} requests/s`,
+    `${wrong.length} errors or mixed decisions in ${grouped(asked)} requests`)
   t.strictSame(wrong.slice(0, 3), [], `${asked} requests in ${seconds.toFixed(1)} s, ${Math.round(asked / seconds)} a second`)
   t.equal(untold, 0, 'with a broken file the gateway says why, and is ready with the rules it has')
   t.strictSame(await ready(gateway), { status: 200, note: undefined }, 'nothing is left to tell')

@@ -1,15 +1,17 @@
 /**
- * L1, L2, A14: whoever was told that they are signed up can log in afterwards, whatever was killed while they signed up.
+ * L1, L2, L16, A14: whoever was told that they are signed up can log in afterwards, whatever was killed while they signed up.
+ * `KILL_ROUNDS=10` makes a long run of it.
  */
 import t, { type Test } from 'tap'
 
+import { lengthOf, tellFigure } from '../helpers/figure.js'
 import { goodPassword, logIn, open } from '../helpers/flows.js'
 import type { TestGateway } from '../helpers/gateway.js'
 import { startGatewayProcess, type GatewayProcess } from '../helpers/gateway-process.js'
 import { redisSkip, startRedis } from '../helpers/redis.js'
 import { newVisitor } from '../helpers/visitor.js'
 
-const rounds = 3
+const rounds = lengthOf('KILL_ROUNDS', 3)
 const clients = 8
 const killAfter = 12
 
@@ -39,8 +41,9 @@ function signUpCrowd(gateway: TestGateway, round: number, onSuccess: (username: 
 }
 
 /** Signs people up, kills in the middle of it, brings all back, and sees who of those that were told of success can log in. */
-async function killRounds(t: Test, process: GatewayProcess, kill: () => Promise<void>): Promise<void> {
+async function killRounds(t: Test, [promise, what]: readonly [promise: string, what: string], process: GatewayProcess, kill: () => Promise<void>): Promise<void> {
   const gateway = process as unknown as TestGateway
+  const total = { signedUp: 0, lost: 0 }
   for (let round = 1; round <= rounds; round++) {
     const signedUp: string[] = []
     let enough: () => void = () => undefined
@@ -59,12 +62,15 @@ async function killRounds(t: Test, process: GatewayProcess, kill: () => Promise<
       if (!(answer.headers['set-cookie'] ?? []).toString().includes('ory_kratos_session=')) lost.push(username)
     }
     t.strictSame(lost, [], `round ${round}: ${signedUp.length} sign-ups were acknowledged, all of them can log in`)
+    total.signedUp += signedUp.length
+    total.lost += lost.length
   }
+  tellFigure(t, promise, `${rounds} times kill -9 of ${what}, while ${clients} people sign up`, `${total.lost} of ${total.signedUp} acknowledged sign-ups lost`)
 }
 
-t.test('L1 kill -9 of the gateway on the embedded store loses no acknowledged sign-up', async t => {
+t.test('L1 L16 kill -9 of the gateway on the embedded store loses no acknowledged sign-up', async t => {
   const gateway = await startGatewayProcess(t)
-  await killRounds(t, gateway, async () => {
+  await killRounds(t, ['L16', 'the gateway on a folder'], gateway, async () => {
     await gateway.kill('SIGKILL')
     await gateway.start()
   })
@@ -73,7 +79,7 @@ t.test('L1 kill -9 of the gateway on the embedded store loses no acknowledged si
 t.test('L1 kill -9 of the gateway on Redis loses no acknowledged sign-up', { skip: redisSkip }, async t => {
   const redis = await startRedis(t)
   const gateway = await startGatewayProcess(t, { config: { dsn: redis.url, secrets: { session: ['0123456789abcdef0123456789abcdef'] } } })
-  await killRounds(t, gateway, async () => {
+  await killRounds(t, ['L1', 'the gateway on Redis'], gateway, async () => {
     await gateway.kill('SIGKILL')
     await gateway.start()
   })
@@ -82,7 +88,7 @@ t.test('L1 kill -9 of the gateway on Redis loses no acknowledged sign-up', { ski
 t.test('L2 kill -9 of Redis with an append-only file loses no acknowledged sign-up', { skip: redisSkip }, async t => {
   const redis = await startRedis(t)
   const gateway = await startGatewayProcess(t, { config: { dsn: redis.url, secrets: { session: ['0123456789abcdef0123456789abcdef'] } } })
-  await killRounds(t, gateway, async () => {
+  await killRounds(t, ['L2', 'Redis'], gateway, async () => {
     await redis.kill('SIGKILL')
     await redis.restart()
     // The crowd goes on meanwhile: the gateway comes back by itself.

@@ -1,4 +1,4 @@
-/** The programs that tests need beyond npm: a Redis, a browser, a Prometheus, and what makes certificates: openssl, and an ACME authority. */
+/** The programs that tests need beyond npm: a Redis, a browser, a balancer, a Prometheus, and what makes certificates: openssl, and an ACME authority. */
 import { spawnSync } from 'node:child_process'
 import { accessSync, constants } from 'node:fs'
 import { delimiter, join } from 'node:path'
@@ -6,6 +6,7 @@ import { delimiter, join } from 'node:path'
 const needed = [
   { program: 'redis-server', debianPackage: 'redis-server' },
   { program: 'chromium', debianPackage: 'chromium' },
+  { program: 'haproxy', debianPackage: 'haproxy' },
   { program: 'prometheus', debianPackage: 'prometheus' },
   { program: 'openssl', debianPackage: 'openssl' },
   { program: 'pebble', debianPackage: 'pebble' },

@@ -10,9 +10,10 @@ import { createInterface } from 'node:readline'
  * holds (it crashed, ended early, has no test) counts as one failure.
  * @param {import('node:stream').Readable} stream
  * @param {(file: FileResult) => void} onFile Called as each file ends.
+ * @param {(text: string, path: string[]) => void} [onComment] Called with what tests say besides; `path`: file and tests that it was said in.
  * @returns {Promise<TapResult>}
  */
-export async function readTap(stream, onFile) {
+export async function readTap(stream, onFile, onComment) {
   /** @type {TapResult} */
   const result = { passed: 0, skipped: [], failures: [] }
   /** @type {{ name: string, indent: number, passedBefore: number, failuresBefore: number }[]} The subtests we are inside of. */
@@ -41,6 +42,7 @@ export async function readTap(stream, onFile) {
       open.push({ name: unescaped(subtest[1]), indent, passedBefore: result.passed, failuresBefore: result.failures.length })
       continue
     }
+    if (text.startsWith('# ')) onComment?.(text.slice(2), open.filter(subtest => subtest.indent < indent).map(subtest => subtest.name))
     const point = /^(not )?ok\b(?: \d+)?(?: - )?(.*?)(?:(?<!\\) # (SKIP|TODO|time=)(.*))?$/i.exec(text)
     if (point) latest = readPoint(point, indent)
   }

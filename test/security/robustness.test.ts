@@ -3,6 +3,7 @@ import { connect } from 'node:net'
 import t from 'tap'
 
 import { start } from '../helpers/proxy-harness.js'
+import { tellFigure } from '../helpers/figure.js'
 import { startProcess, type ProxyProcess } from '../helpers/proxy-process.js'
 import { oneAnswer, sendRaw } from '../helpers/raw.js'
 
@@ -84,6 +85,7 @@ t.test('P2 an answer that is not whole is never presented as whole', async t => 
     ['a chunk cut in the middle', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\na\r\nhello', false],
     ['an end-delimited answer cut by RST', 'HTTP/1.1 200 OK\r\n\r\nhello', true],
   ]
+  tellFigure(t, 'L13', 'answers that the upstream cuts, by RST and FIN, to HTTP/1.1 and 1.0', `0 of ${cases.length * 2} presented as whole`)
   for (const [name, bytes, reset] of cases) {
     for (const version of ['1.1', '1.0']) {
       proxy.recorder.behave({ answer: socket => socket.write(bytes, () => setTimeout(() => reset ? socket.resetAndDestroy() : socket.end(), 20)) })

@@ -7,6 +7,7 @@ import t, { type Test } from 'tap'
 
 import { openStore } from '../../src/store/open.js'
 import type { Store } from '../../src/store/store.js'
+import { tellFigure } from '../helpers/figure.js'
 import { redisSkip, startRedis } from '../helpers/redis.js'
 
 const skip = redisSkip
@@ -27,6 +28,7 @@ t.test('L3 a Redis that would lose accounts is refused with the reason and the f
   for (const { url } of [forgetful, evicting]) t.ok(await works(await open(t, url, 'none')), 'unless told otherwise')
   const bounded = await startRedis(t, { args: ['--maxmemory-policy', 'volatile-lru'] })
   t.ok(await works(await open(t, bounded.url)), 'what may be evicted is what expires anyway')
+  tellFigure(t, 'L3', 'Redis without append-only file, and with allkeys-lru', '2 of 2 refused at start, with the reason and the fix')
 })
 
 t.test('a Redis that is too old is refused', { skip }, async t => {
