@@ -1,18 +1,18 @@
 /** Sends an allowed request to its upstream and the answer back: bytes as they come, in both directions, each at the other's pace. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { Dispatcher } from 'undici'
 
 import type { Decision, Upstream } from '../access/pipeline.js'
 import { GatewayError } from '../errors.js'
 import type { AccessRequest } from '../http/access-request.js'
 import { hasBody, refuseBodyOnSafeMethod } from '../http/framing.js'
+import { createAnswer, type AnswerOptions } from './answer.js'
+import { createClient } from './client/client.js'
+import { requestHead } from './client/request-head.js'
 import { upstreamFields } from './headers.js'
-import { createResponseHandler } from './response-handler.js'
-import { changeOf, clientFields, type ResponseContext } from './response-headers.js'
+import { changeOf, clientFields } from './response-headers.js'
 import { toUpstreamError } from './transport-error.js'
 import { createUpload } from './upload.js'
 import { upstreamPath } from './upstream-path.js'
-import { createUpstreamPools } from './upstream-pools.js'
 
 export interface ForwarderOptions {
   /** Milliseconds, as `proxy.timeout`; 0 is no limit. */
@@ -47,23 +47,25 @@ export interface Forwarder {
 }
 
 export function createForwarder(options: ForwarderOptions): Forwarder {
-  const pools = createUpstreamPools({ connections: options.connections, keepAliveMs: options.keepAlive, connectMs: options.timeout.connect })
+  const client = createClient({ connections: options.connections, keepAliveMs: options.keepAlive, connectMs: options.timeout.connect })
 
-  function exchange(
-    req: IncomingMessage, res: ServerResponse, dispatch: Dispatcher.DispatchOptions, upstream: Upstream, answer: Pick<ResponseContext, 'personal' | 'change'>,
-  ): Promise<ForwardOutcome> {
+  function send(upstream: Upstream, answer: Omit<AnswerOptions, 'onComplete' | 'onClientGone' | 'onFailure'>): Promise<ForwardOutcome> {
+    const { res } = answer
     return new Promise((resolve, reject) => {
-      let mayRetry = isRepeatable(req.method) && dispatch.body === undefined
+      let mayRepeat = isRepeatable(answer.method) && answer.body === undefined && answer.upload === undefined
 
-      const handler = createResponseHandler({
-        res,
-        fieldsFor: (status, raw) => clientFields(raw, { status, ...answer, ownCookies: options.ownCookies }),
+      const exchange = createAnswer({
+        ...answer,
         onComplete: status => resolve({ status, end: 'complete' }),
         onClientGone: () => resolve({ status: res.headersSent ? res.statusCode : 499, end: 'client_gone' }),
-        onFailure(error, begun) {
-          if (mayRetry && !begun && pools.diedInPool(error)) {
-            mayRetry = false
-            pools.dispatchAnew(upstream, dispatch, handler)
+        onFailure(error, { begun, tooOld }) {
+          if (mayRepeat && tooOld && !begun) {
+            mayRepeat = false
+            try {
+              client.sendAnew(upstream, exchange)
+            } catch (thrown) {
+              reject(toUpstreamError(thrown))
+            }
             return
           }
           const failure = toUpstreamError(error)
@@ -71,7 +73,7 @@ export function createForwarder(options: ForwarderOptions): Forwarder {
           else reject(failure)
         },
       })
-      pools.dispatch(upstream, dispatch, handler)
+      client.send(upstream, exchange)
     })
   }
 
@@ -82,39 +84,34 @@ export function createForwarder(options: ForwarderOptions): Forwarder {
       if (!upstream.bodyOnSafeMethods) refuseBodyOnSafeMethod(req)
 
       const maxBytes = upstream.maxBodyBytes ?? options.maxBodyBytes
-      const length = req.headers['content-length']
-      if (maxBytes > 0 && Number(length ?? 0) > maxBytes) throw new GatewayError('payload_too_large')
+      const announced = req.headers['content-length']
+      if (maxBytes > 0 && Number(announced ?? 0) > maxBytes) throw new GatewayError('payload_too_large')
 
       const change = changeOf(decision)
       // Whoever left while the decision was made will never say so again, and would hold an upstream connection for ever.
       if (res.destroyed || req.socket.destroyed) return { status: 499, end: 'client_gone' }
 
-      const headers = upstreamFields(request, decision, options.ownCookies)
-      const dispatch: Dispatcher.DispatchOptions & { servername?: string } = {
-        method: request.method as Dispatcher.HttpMethod,
-        path: upstreamPath(upstream, request.path) + request.query,
-        headers,
-        headersTimeout: upstream.timeout?.response ?? options.timeout.response,
-        bodyTimeout: options.timeout.body,
-      }
-      // Else undici takes it from Host, and opens a new connection whenever that differs.
-      if (upstream.origin.startsWith('https:')) dispatch.servername = upstream.origin
-      const taken = request.body?.taken
-      if (taken !== undefined && hasBody(req)) {
-        if (maxBytes > 0 && taken.length > maxBytes) throw new GatewayError('payload_too_large')
-        headers.push('content-length', String(taken.length))
-        dispatch.body = taken
-      } else if (hasBody(req)) {
-        if (length !== undefined) headers.push('content-length', length)
-        dispatch.body = createUpload(req, res, maxBytes)
-      }
-      return exchange(req, res, dispatch, upstream, { personal: decision.session.subject !== '', change })
+      const fields = upstreamFields(request, decision, options.ownCookies)
+      const { method } = request
+      const path = upstreamPath(upstream, request.path) + request.query
+      const body = hasBody(req) ? request.body?.taken : undefined
+      if (body !== undefined && maxBytes > 0 && body.length > maxBytes) throw new GatewayError('payload_too_large')
+      const length = announced === undefined ? undefined : Number(announced)
+      const upload = body === undefined && hasBody(req) ? createUpload(req, res, length, maxBytes) : undefined
+      const personal = decision.session.subject !== ''
+      return send(upstream, {
+        res, method, body, upload,
+        head: requestHead(method, path, fields, client.keepsAlive(upstream), body?.length ?? (upload === undefined ? undefined : length ?? 'chunked')),
+        responseMs: upstream.timeout?.response ?? options.timeout.response,
+        bodyMs: options.timeout.body,
+        fieldsFor: head => clientFields(head.fields, { status: head.status, personal, change, ownCookies: options.ownCookies }),
+      })
     },
-    close: () => pools.close(),
+    close: () => client.close(),
   }
 }
 
 /** RFC 9110 9.2.2, but only where nothing is changed: what was done once and answered with a reset may be visible. */
-function isRepeatable(method: string | undefined): boolean {
+function isRepeatable(method: string): boolean {
   return method === 'GET' || method === 'HEAD' || method === 'OPTIONS'
 }

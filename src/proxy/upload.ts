@@ -1,55 +1,43 @@
 /** The body of a request on its way to the upstream. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { Readable } from 'node:stream'
 
 import { GatewayError } from '../errors.js'
 import { inviteBody } from '../http/framing.js'
-import { clientGone } from './transport-error.js'
+import type { Upload, UploadSink } from './client/exchange.js'
 
 /**
- * A stream of the request's body that can be given up without giving up the client, who may be about to get an answer. Reading
- * begins when the upstream is ready for it. Errors with `payload_too_large` beyond `maxBytes` (0: no limit), and when the client goes.
+ * The request's body, at the upstream's pace. It can be given up without giving up the client, who may be about to get an answer;
+ * reading begins when the upstream is there. Fails with `payload_too_large` beyond `maxBytes` (0: no limit). `length` is what the
+ * request announces, if it does.
  */
-export function createUpload(req: IncomingMessage, res: ServerResponse, maxBytes: number): Readable {
+export function createUpload(req: IncomingMessage, res: ServerResponse, length: number | undefined, maxBytes: number): Upload {
   let received = 0
-  let listening = false
+  let sink: UploadSink | undefined
 
-  const upload = new Readable({
-    read() {
-      if (!listening) listen()
-      req.resume()
-    },
-    destroy(error, callback) {
-      req.off('data', onData).off('end', onEnd).off('close', onClose)
-      req.resume() // what else comes is nobody's
-      callback(error)
-    },
-  })
-
-  function listen(): void {
-    listening = true
-    inviteBody(req, res)
-    req.on('data', onData).on('end', onEnd)
-  }
-
-  function onData(chunk: Buffer): void {
-    received += chunk.length
-    if (maxBytes > 0 && received > maxBytes) {
-      upload.destroy(new GatewayError('payload_too_large'))
-      return
-    }
-    if (!upload.push(chunk)) req.pause()
+  function onData(piece: Buffer): void {
+    received += piece.length
+    if (maxBytes > 0 && received > maxBytes) sink?.fail(new GatewayError('payload_too_large'))
+    else if (sink?.write(piece) === false) req.pause()
   }
 
   function onEnd(): void {
-    upload.push(null)
+    sink?.end()
   }
 
-  function onClose(): void {
-    if (!req.complete) upload.destroy(clientGone())
+  return {
+    length,
+    start(to) {
+      sink = to
+      inviteBody(req, res)
+      req.on('data', onData).on('end', onEnd)
+    },
+    resume() {
+      req.resume()
+    },
+    stop() {
+      sink = undefined
+      req.off('data', onData).off('end', onEnd)
+      req.resume() // what else comes is nobody's
+    },
   }
-
-  req.on('close', onClose).on('error', onClose)
-  upload.on('error', () => undefined) // undici stops listening once the exchange is over, which may be before its body is
-  return upload
 }

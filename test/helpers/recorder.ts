@@ -31,7 +31,7 @@ export interface Recorder {
   readonly leftovers: readonly string[]
   /** The former only. */
   readonly malformed: readonly string[]
-  /** Connections open now that have carried anything; undici opens one in reserve for each that it had to give up. */
+  /** Connections open now that have carried anything. */
   openConnections(): number
   behave(behaviour: Behaviour): void
   reset(): void

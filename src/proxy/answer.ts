@@ -1,0 +1,129 @@
+/** An upstream's answer on its way to the client: raw fields and bytes straight to the response, at the client's pace. */
+import type { ServerResponse } from 'node:http'
+
+import type { Circumstances, Exchange } from './client/exchange.js'
+import type { ResponseHead } from './client/response-head.js'
+
+/** What is to be asked, and who hears what became of it. */
+export interface AnswerOptions extends Pick<Exchange, 'method' | 'head' | 'body' | 'upload' | 'responseMs' | 'bodyMs'> {
+  readonly res: ServerResponse
+  /** The answer's header fields for the client, flat. */
+  readonly fieldsFor: (head: ResponseHead) => string[]
+  /** The answer was passed on whole. */
+  readonly onComplete: (status: number) => void
+  /** The client went away first; the upstream request has been dropped. */
+  readonly onClientGone: () => void
+  /**
+   * The exchange failed. When the head of an answer has already been passed on, the connection to the client is destroyed, so
+   * that nobody takes half an answer for a whole one (security P2); else the same exchange may be sent again.
+   */
+  readonly onFailure: (error: Error, circumstances: Circumstances) => void
+}
+
+/** Bytes up to which Node writes a string faster than a buffer: it is joined with the head, or with what frames a chunk. */
+const maxJoined = 16_384
+
+/** An exchange for the client to carry. */
+export function createAnswer(options: AnswerOptions): Exchange {
+  const { res } = options
+  let over = false
+  /** The first piece of the body, for as long as it may turn out to be all of it: then head and body are one write. */
+  let held: Buffer | undefined
+  let flushed = false
+
+  res.on('close', () => {
+    if (over) return
+    over = true
+    exchange.carrier?.drop(exchange)
+    options.onClientGone()
+  })
+
+  /** False: the client takes its time, and the rest will be asked for when it has. */
+  function write(piece: Buffer): boolean {
+    const goesOn = piece.length <= maxJoined ? res.write(piece.toString('latin1'), 'latin1') : res.write(kept(piece))
+    if (!goesOn) res.once('drain', resume)
+    return goesOn
+  }
+
+  function resume(): void {
+    exchange.carrier?.resume()
+  }
+
+  function kept(piece: Buffer): Buffer {
+    exchange.carrier?.keep()
+    return piece
+  }
+
+  const exchange: Exchange = {
+    method: options.method, head: options.head, body: options.body, upload: options.upload,
+    responseMs: options.responseMs, bodyMs: options.bodyMs,
+    carrier: undefined,
+
+    onHead(head) {
+      if (!over) writeHead(res, head, options.fieldsFor(head))
+    },
+
+    onData(piece) {
+      if (!flushed && held === undefined) {
+        held = piece
+        return true
+      }
+      if (held !== undefined) write(held)
+      held = undefined
+      flushed = true
+      return write(piece)
+    },
+
+    onPause() {
+      if (!res.headersSent || flushed) return true // nothing but interim answers yet, or nothing that is held back
+      flushed = true
+      const first = held
+      held = undefined
+      if (first !== undefined) return write(first)
+      res.flushHeaders() // an event stream shows its head before it has anything to say
+      return true
+    },
+
+    onEnd() {
+      if (over) return
+      over = true
+      if (held === undefined) res.end()
+      else if (held.length <= maxJoined) res.end(held.toString('latin1'), 'latin1')
+      else res.end(kept(held))
+      options.onComplete(res.statusCode)
+    },
+
+    onError(error, circumstances) {
+      if (over) return
+      if (res.headersSent) {
+        over = true
+        cut(res)
+      }
+      options.onFailure(error, circumstances)
+    },
+  }
+  return exchange
+}
+
+/** Repeated fields stay repeated. What the gateway has set itself (CORS) stands; an upstream adds to it only where fields add up. */
+function writeHead(res: ServerResponse, { status, reason }: ResponseHead, fields: string[]): void {
+  const phrase = /^[\t -~]+$/.test(reason) ? reason : undefined
+  const own = res.getHeaderNames()
+  if (own.length === 0) {
+    if (phrase === undefined) res.writeHead(status, fields)
+    else res.writeHead(status, phrase, fields)
+    return
+  }
+  for (let at = 0; at < fields.length; at += 2) {
+    const [name, value] = [fields[at] as string, fields[at + 1] as string]
+    if (!own.includes(name.toLowerCase()) || /^(?:vary|set-cookie)$/i.test(name)) res.appendHeader(name, value)
+  }
+  if (phrase === undefined) res.writeHead(status)
+  else res.writeHead(status, phrase)
+}
+
+/** To HTTP/1.0 a closed connection is the regular end of an answer, so there it has to be a reset; TLS has an end of its own, which is left out. */
+function cut(res: ServerResponse): void {
+  if (res.req.httpVersion === '1.0' && !('encrypted' in res.req.socket)) res.socket?.resetAndDestroy()
+  else res.destroy()
+}

@@ -1,0 +1,255 @@
+/** One connection to an upstream: it carries one exchange at a time, and is destroyed whenever there is doubt about the next. */
+import { GatewayError } from '../../errors.js'
+import { hearOut } from './early-answer.js'
+import { dial, type Target } from './dial.js'
+import type { Carrier, Exchange, UploadSink } from './exchange.js'
+import { createResponseParser } from './response-parser.js'
+import { ticksOf } from './ticks.js'
+
+export interface ConnectionOptions {
+  readonly target: Target
+  readonly connectMs: number
+  /** Milliseconds that it may be idle; 0: it serves one exchange. */
+  readonly keepAliveMs: number
+  /** It is idle, and may carry another exchange. */
+  readonly onIdle: (connection: Connection) => void
+  /** It is of no more use. Called once, before its exchange hears of it. */
+  readonly onGone: (connection: Connection) => void
+}
+
+export interface Connection {
+  /** Begins an exchange: at once, or when connected. Only for one that is new or idle. */
+  send(exchange: Exchange): void
+  /** Whether an idle one is to be trusted with another request; ends it when not. */
+  isFresh(): boolean
+  tick(): void
+  /** Ends it now, when idle, or after its exchange. */
+  close(): void
+}
+
+/** An upstream that says how long it waits may hang up at the very moment that we write; so much earlier we do. */
+const hangUpMarginMs = 1000
+const readBytes = 65_536
+
+/** Connects at once. */
+export function createConnection({ target, connectMs, keepAliveMs, onIdle, onGone }: ConnectionOptions): Connection {
+  let exchange: Exchange | undefined
+  let ready = false
+  let gone = false
+  let closing = keepAliveMs === 0
+  let hasServed = false
+  let begun = false
+  let inBody = false
+  let paused = false
+  let kept = false
+  /** The request's body has gone out, as far as it ever will. */
+  let uploaded = true
+  let uploadedBytes = 0
+  let staysOpen = false
+  let hearsOut = false
+  let idleMs = keepAliveMs
+  let idleSince = 0
+  let ticksLeft = ticksOf(connectMs)
+  let readBuffer = Buffer.allocUnsafeSlow(readBytes)
+
+  const parser = createResponseParser({
+    onHead(head) {
+      inBody = true
+      staysOpen = head.keepAlive
+      if (head.idleMs !== undefined) idleMs = Math.min(keepAliveMs, head.idleMs - hangUpMarginMs)
+      exchange?.onHead(head)
+    },
+    onData(piece) {
+      if (exchange?.onData(piece) === false) paused = true
+    },
+    onEnd() {
+      const done = exchange
+      exchange = undefined
+      paused = false
+      hasServed = true
+      if (!uploaded || socket.writableLength > 0) { // an early answer: the rest of the request would be taken for another one
+        staysOpen = false
+        done?.upload?.stop()
+      }
+      done?.onEnd()
+      if (done !== undefined) done.carrier = undefined
+    },
+  })
+
+  const socket = dial(target, {
+    onReady() {
+      ready = true
+      if (exchange !== undefined) write(exchange)
+    },
+    onRead(bytes) {
+      receive(bytes)
+      return !paused
+    },
+    readBuffer() {
+      if (kept) readBuffer = Buffer.allocUnsafeSlow(readBytes)
+      kept = false
+      return readBuffer
+    },
+  })
+  socket.on('error', lost).on('end', ended).on('close', () => lost(undefined)).on('drain', drained)
+
+  const carrier: Carrier = {
+    drop(dropped) {
+      if (dropped !== exchange) return
+      exchange = undefined
+      dropped.carrier = undefined
+      dropped.upload?.stop()
+      destroy()
+    },
+    resume() {
+      if (!paused) return
+      paused = false
+      if (exchange !== undefined) ticksLeft = ticksOf(exchange.bodyMs)
+      socket.resume()
+    },
+    keep() {
+      kept = true
+    },
+  }
+
+  const sink: UploadSink = {
+    write(piece) {
+      if (exchange === undefined || gone) return true
+      uploadedBytes += piece.length
+      if (exchange.upload?.length !== undefined) return socket.write(piece)
+      socket.cork()
+      socket.write(`${piece.length.toString(16)}\r\n`, 'latin1')
+      socket.write(piece)
+      const goesOn = socket.write('\r\n', 'latin1')
+      socket.uncork()
+      return goesOn
+    },
+    end() {
+      const upload = exchange?.upload
+      if (upload === undefined || gone) return
+      if (upload.length === undefined) socket.write('0\r\n\r\n', 'latin1')
+      else if (upload.length !== uploadedBytes) fail(new GatewayError('internal_error', { detail: 'a body of another length than announced' }), false)
+      uploaded = true
+    },
+    fail: error => { fail(error, false) },
+  }
+
+  function write({ head, body, upload, responseMs }: Exchange): void {
+    ticksLeft = ticksOf(responseMs)
+    if (upload === undefined && body === undefined) {
+      socket.write(head, 'latin1')
+      return
+    }
+    if (!hearsOut) hearOut(socket)
+    hearsOut = true
+    socket.cork()
+    socket.write(head, 'latin1')
+    if (body !== undefined) socket.write(body)
+    upload?.start(sink)
+    process.nextTick(uncork) // what has come of an upload goes out with the head
+  }
+
+  function uncork(): void {
+    socket.uncork()
+  }
+
+  function receive(bytes: Buffer): void {
+    if (exchange === undefined) { // nobody asked: whoever comes next must not get it (response desynchronisation)
+      destroy()
+      return
+    }
+    begun = true
+    let end
+    try {
+      end = parser.read(bytes)
+    } catch (thrown) {
+      fail(thrown instanceof Error ? thrown : new GatewayError('internal_error', { cause: thrown }), false)
+      return
+    }
+    const current = exchange as Exchange | undefined // the parser may have ended it
+    if (current !== undefined) {
+      if (inBody) ticksLeft = ticksOf(current.bodyMs)
+      if (!current.onPause()) paused = true
+      return
+    }
+    if (gone) return
+    if (!staysOpen || closing || idleMs <= 0 || end < bytes.length) {
+      destroy()
+      return
+    }
+    idleSince = performance.now()
+    onIdle(connection)
+  }
+
+  function drained(): void {
+    if (exchange === undefined || inBody) return
+    ticksLeft = ticksOf(exchange.responseMs)
+    if (!uploaded) exchange.upload?.resume()
+  }
+
+  function ended(): void {
+    if (exchange !== undefined && parser.end()) destroy()
+    else lost(undefined)
+  }
+
+  function lost(error: Error | undefined): void {
+    if (gone) return
+    fail(error ?? Object.assign(new Error('the upstream hung up'), { code: 'HUNG_UP' }), true)
+  }
+
+  function fail(error: Error, isLost: boolean): void {
+    const failed = exchange
+    exchange = undefined
+    destroy()
+    if (failed === undefined) return
+    failed.carrier = undefined
+    failed.upload?.stop()
+    failed.onError(error, { begun, tooOld: isLost && hasServed })
+  }
+
+  function destroy(): void {
+    if (gone) return
+    gone = true
+    parser.stop()
+    socket.destroy()
+    onGone(connection)
+  }
+
+  const connection: Connection = {
+    send(next) {
+      exchange = next
+      next.carrier = carrier
+      begun = inBody = paused = false
+      uploaded = next.upload === undefined
+      uploadedBytes = 0
+      parser.begin(next.method)
+      if (ready) write(next)
+    },
+
+    isFresh() {
+      if (!gone && performance.now() - idleSince < idleMs) return true
+      destroy()
+      return false
+    },
+
+    tick() {
+      if (!ready) {
+        if (--ticksLeft <= 0) fail(new GatewayError('upstream_unreachable', { detail: 'connecting took too long' }), false)
+      } else if (exchange === undefined) {
+        connection.isFresh()
+      } else if (inBody) {
+        if (!paused && --ticksLeft <= 0) fail(new GatewayError('upstream_timeout', { detail: 'the answer does not go on' }), false)
+      } else if (!uploaded && !socket.writableNeedDrain) {
+        ticksLeft = ticksOf(exchange.responseMs) // it is the client who is waited for
+      } else if (--ticksLeft <= 0) {
+        fail(new GatewayError('upstream_timeout', { detail: 'no answer' }), false)
+      }
+    },
+
+    close() {
+      closing = true
+      if (exchange === undefined) destroy()
+    },
+  }
+  return connection
+}

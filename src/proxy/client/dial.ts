@@ -1,0 +1,62 @@
+/** Connecting to an upstream: by name anew each time, on whichever address answers first, with TLS as the rule says. */
+import { connect as connectTcp, isIP, type Socket } from 'node:net'
+import { connect as connectTls } from 'node:tls'
+
+import type { UpstreamTls } from '../../access/pipeline.js'
+
+/** What is behind an origin. */
+export interface Target {
+  readonly host: string
+  readonly port: number
+  readonly isTls: boolean
+  readonly tls: UpstreamTls | undefined
+  /** The last TLS session, which the next handshake may resume. */
+  session: Buffer | undefined
+}
+
+export interface DialEvents {
+  /** The upstream can be written to, and is who it should be. */
+  readonly onReady: () => void
+  /** Bytes have come, valid until it returns; the next ones go to the buffer that it leaves in `readBuffer`. False: pause. */
+  readonly onRead: (bytes: Buffer) => boolean
+  readonly readBuffer: () => Buffer
+}
+
+/** TCP notices by itself when a peer has vanished without a word. */
+const probeAfterMs = 60_000
+
+/** `http(s)://host:port` as somewhere to connect to. */
+export function targetOf(origin: string, tls: UpstreamTls | undefined): Target {
+  const { protocol, hostname, port } = new URL(origin)
+  const isTls = protocol === 'https:'
+  return { host: hostname.replace(/^\[|\]$/g, ''), port: Number(port || (isTls ? 443 : 80)), isTls, tls, session: undefined }
+}
+
+/** A socket on its way; what becomes of it is in its events, and in these. */
+export function dial(target: Target, events: DialEvents): Socket {
+  return target.isTls ? dialTls(target, events) : dialTcp(target, events)
+}
+
+function dialTcp({ host, port }: Target, { onReady, onRead, readBuffer }: DialEvents): Socket {
+  const socket = connectTcp({
+    host, port, noDelay: true, keepAlive: true, keepAliveInitialDelay: probeAfterMs,
+    // Node hands out no buffer of its own for each read, and no stream is between the socket and the parser.
+    onread: { buffer: readBuffer, callback: (size, buffer) => onRead((buffer as Buffer).subarray(0, size)) },
+  })
+  return socket.once('connect', onReady)
+}
+
+function dialTls(target: Target, { onReady, onRead }: DialEvents): Socket {
+  const { host, port, tls, session } = target
+  const socket = connectTls({
+    host, port, ALPNProtocols: ['http/1.1'],
+    // The upstream's own name, whatever Host the client sends.
+    servername: tls?.serverName ?? (isIP(host) === 0 ? host : ''),
+    ...(tls !== undefined && { secureContext: tls.context, rejectUnauthorized: tls.verify }),
+    ...(session !== undefined && { session }),
+  })
+  socket.setNoDelay(true).setKeepAlive(true, probeAfterMs)
+  socket.on('session', (fresh: Buffer) => { target.session = fresh })
+  socket.on('data', (bytes: Buffer) => onRead(bytes) || socket.pause())
+  return socket.once('secureConnect', onReady)
+}
