@@ -9,7 +9,7 @@ import { limitConnectionsPerAddress, type AddressLimit } from './connections-per
 import type { ExchangeState } from './exchange.js'
 import { hasBody } from './framing.js'
 import { answerExchange, answerRaw, lingerThenDestroy } from './raw-answer.js'
-import { watchSlowBodies } from './slow-bodies.js'
+import { isBodyAwaited, watchSlowBodies } from './slow-bodies.js'
 import { cutStalled, movedBytes, type Exchange } from './stalled-clients.js'
 import { createTlsServer, type TlsListenerOptions } from './tls-listener.js'
 import { createUpgradeResponse, isWebSocketUpgrade, parsesUpgradeBodies, replayWithoutUpgrade } from './upgrade-request.js'
@@ -142,7 +142,14 @@ export function createPublicServer(options: PublicServerOptions): Server {
   server.on('timeout', (socket: Socket) => {
     // When this process was too busy to read for that long, what the client sent meanwhile is read before the next turn.
     const moved = movedBytes(socket)
-    setImmediate(() => movedBytes(socket) === moved && cutStalled(socket, exchanges.get(socket), timeout, error => { refuseHead(socket, error) }))
+    const exchange = exchanges.get(socket)
+    const wasAwaited = exchange !== undefined && isBodyAwaited(exchange.req)
+    setImmediate(() => {
+      if (movedBytes(socket) !== moved) return
+      // A body that the upstream takes again since this very moment has not been waited for yet.
+      if (exchange !== undefined && !wasAwaited && isBodyAwaited(exchange.req)) socket.setTimeout(socket.timeout ?? timeout.read)
+      else cutStalled(socket, exchanges.get(socket), timeout, error => { refuseHead(socket, error) })
+    })
   })
 
   function refuseHead(socket: Socket, error: GatewayError): void {

@@ -32,6 +32,7 @@ export function createUpload(req: IncomingMessage, res: ServerResponse, length: 
       req.on('data', onData).on('end', onEnd)
     },
     resume() {
+      req.socket.setTimeout(req.socket.timeout ?? 0) // the client's time begins now, not when the upstream took no more (security D2)
       req.resume()
     },
     stop() {
