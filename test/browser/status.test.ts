@@ -67,9 +67,9 @@ t.test('an operator looks at the status page', { skip: noBrowser }, async t => {
 
   t.test('without the password there is nothing to see', async t => {
     const { page } = await watchedPage(browser)
-    const answer = await page.goto(`${gateway.adminUrl}/status`).catch(() => undefined) // Chromium may call the refusal an error
-    t.ok(answer === undefined || answer?.status() === 401)
-    t.notMatch(await page.content(), 'Access rules')
+    const answer = await page.request.get(`${gateway.adminUrl}/status`)
+    t.equal(answer.status(), 401)
+    t.notMatch(await answer.text(), 'Access rules')
   })
 })
 
