@@ -23,7 +23,7 @@ const slowness = [
 ] as const
 /** One in so many reads nothing of an answer that is larger than what the kernel takes in its place, twice four mebibytes or so. */
 const readsNothingEvery = 20
-const mostDeaf = 20
+const mostDeaf = 5
 
 /** A client that says a little every half second. Resolves to how long it was let, once it was connected. */
 function slowClient(t: Test, port: number, { begin, more }: typeof slowness[number]): Promise<number> {
