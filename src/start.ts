@@ -1,11 +1,6 @@
 /** Puts the gateway together from a loaded configuration and runs it. The one place where everything meets. */
-import type { Server } from 'node:http'
-import type { Socket } from 'node:net'
-import { setTimeout as delay } from 'node:timers/promises'
-
 import type { Acme } from './acme/acme.js'
-import type { Services } from './access/pipeline.js'
-import { createRemoteAccess, type RemoteAccess } from './access/remote-access.js'
+import { createRemoteAccess } from './access/remote-access.js'
 import { watchRules } from './access/repositories.js'
 import type { Load } from './admin/status.js'
 import { durationMs } from './config/duration.js'
@@ -14,33 +9,25 @@ import type { LoadedConfig } from './config/load.js'
 import type { Config } from './config/schema.js'
 import { sessionSecrets } from './config/secrets.js'
 import { speaksTls } from './config/tls-checks.js'
-import type { GatewayError } from './errors.js'
-import { adminHandler, publicHandler, redirectHandler, upgradeHandler, type Handle, type HandleUpgrade, type PublicParts } from './gateway.js'
-import { createAccessRequestReader } from './http/access-request.js'
-import { createTrust } from './http/client-address.js'
-import { csrfCookieNames } from './http/csrf.js'
+import { closeAll, drain, pause } from './ending.js'
+import { adminHandler, type PublicParts } from './gateway.js'
 import { decisionsPath } from './http/forwarded-request.js'
 import { hstsValue } from './http/hsts.js'
-import { createHttpsRedirect } from './http/https-redirect.js'
-import { listen, type Listener } from './http/listener.js'
-import { createRequestIds } from './http/request-id.js'
-import { createPublicServer } from './http/server.js'
-import { createUpgradeResponse } from './http/upgrade-request.js'
+import { listen } from './http/listener.js'
 import { loadIdentitySchemas, type IdentitySchema } from './identity/identity-schema.js'
-import { createHasher, type HasherOptions } from './identity/password-hash.js'
+import { createHasher } from './identity/password-hash.js'
 import { createPasswordPolicy } from './identity/password-policy.js'
+import { adminServer, listenForPlain, openConnections, publicServer, requestReader } from './listeners.js'
 import type { Log } from './log.js'
 import { createMetrics, type Fellows, type Metrics } from './metrics/metrics.js'
+import { forwarderOptions, hasherOptions, ruleServices, upgraderOptions } from './part-options.js'
 import { createForwarder } from './proxy/forward.js'
 import { createUpgrader } from './proxy/upgrade.js'
-import { logRefused } from './request-log.js'
-import { deviceCookieName } from './selfservice/known-device.js'
 import { createSelfService, type SelfServiceParts } from './selfservice/selfservice.js'
 import type { SelfService } from './selfservice/service.js'
 import { readProviders, unknownTraits } from './selfservice/strategies/oidc/settings.js'
 import { withSessionCache, type SessionLookUp } from './session/cached-store.js'
-import { sessionDocument } from './session/document.js'
-import { createSessions, type Sessions } from './session/sessions.js'
+import { createSessions } from './session/sessions.js'
 import { parseDsn } from './store/dsn.js'
 import { observedStore } from './store/observed-store.js'
 import { openStore } from './store/open.js'
@@ -186,36 +173,6 @@ function cached(store: Store, entries: number, onLookUp: (result: SessionLookUp)
   return store.invalidations === undefined || entries === 0 ? store : withSessionCache(store, store.invalidations, entries, onLookUp)
 }
 
-/** What the handlers of access rules may use of the rest. */
-export function ruleServices(config: Config, sessions: Sessions, { fetchBounded, responses, keySets, baseDir }: RemoteAccess): Services {
-  const publicUrl = config.urls.self.public.replace(/\/+$/, '')
-  return {
-    sessions, sessionCookie: config.session.cookie.name, sessionDocument: found => sessionDocument(found, publicUrl),
-    fetchBounded, responses, keySets, baseDir,
-  }
-}
-
-/** Resolves when requests in flight have finished, or their time is over. */
-async function drain(listener: Listener, over: AbortSignal): Promise<void> {
-  if (over.aborted) return
-  const cut = new Promise<void>(resolve => { over.addEventListener('abort', () => { resolve() }, { once: true }) })
-  await Promise.race([listener.drain(), cut])
-}
-
-async function pause(ms: number, cutShort: AbortSignal): Promise<void> {
-  await delay(ms, undefined, { signal: cutShort }).catch(() => undefined)
-}
-
-/** How long each part may take to close: an upstream that hangs, say, would keep the process for ever. */
-const closeWithinMs = 5000
-
-/** Last opened, first closed; one that fails or hangs does not keep the others open. */
-async function closeAll(opened: readonly (() => Promise<void>)[]): Promise<void> {
-  for (const close of [...opened].reverse()) {
-    await Promise.race([close().catch(() => undefined), delay(closeWithinMs, undefined, { ref: false })])
-  }
-}
-
 type LoadedParts = Pick<SelfServiceParts, 'store' | 'sessions' | 'schemas' | 'secrets' | 'providers' | 'hasher'>
 
 function assembleSelfService(config: Config, loaded: LoadedParts, events: Metrics['events'], log: Log): SelfService {
@@ -235,43 +192,6 @@ function assembleSelfService(config: Config, loaded: LoadedParts, events: Metric
   })
 }
 
-function hasherOptions({ hashers, selfservice }: Config): HasherOptions {
-  return {
-    ...hashers.argon2, decoy: hashers.imported.decoy,
-    maxPasswordBytes: selfservice.strategies.password.config.max_password_bytes,
-  }
-}
-
-function forwarderOptions(config: Config): Parameters<typeof createForwarder>[0] {
-  const { timeout, connections, keep_alive: keepAlive } = config.proxy
-  return {
-    timeout: { connect: durationMs(timeout.connect), response: durationMs(timeout.response), body: durationMs(timeout.body) },
-    connections,
-    keepAlive: durationMs(keepAlive),
-    maxBodyBytes: config.serve.public.limits.body_bytes,
-    ownCookies: ownCookies(config),
-  }
-}
-
-/** What no upstream sees or sets. */
-export function ownCookies(config: Config): readonly string[] {
-  return [config.session.cookie.name, ...Object.values(csrfCookieNames), deviceCookieName]
-}
-
-function upgraderOptions(config: Config): Parameters<typeof createUpgrader>[0] {
-  const { timeout } = config.proxy
-  return {
-    timeout: { connect: durationMs(timeout.connect), response: durationMs(timeout.response) },
-    ownCookies: ownCookies(config),
-    allowedOrigins: config.serve.public.cors.enabled ? config.serve.public.cors.allowed_origins : [],
-  }
-}
-
-function requestReader(config: Config): PublicParts['readRequest'] {
-  const { trusted_proxies: trustedProxies, limits } = config.serve.public
-  return createAccessRequestReader({ trustedProxies, pathBytes: limits.path_bytes, headerFields: limits.header_fields })
-}
-
 /** `undefined` where no certificate comes by ACME. Rejects with a sentence when `ca_file` can't be read. */
 async function openAcme(
   { serve: { public: { tls: { acme } } } }: Config, baseDir: string,
@@ -286,84 +206,4 @@ async function openAcme(
     show: issued => { certificates.replace('acme', issued) },
     log,
   })
-}
-
-interface PublicServerParts {
-  readonly tracing: Tracing
-  readonly ending: AbortSignal
-  readonly metrics: Metrics
-  /** Absent: the listener speaks plain HTTP. */
-  readonly certificates: ShownCertificates | undefined
-}
-
-function publicServer(config: Config, parts: PublicParts, { tracing, ending, metrics, certificates }: PublicServerParts): Server {
-  return createPublicServer({
-    ...openServerOptions(config, metrics, parts.log),
-    ...certificates !== undefined && { tls: { certificates, minVersion: config.serve.public.tls.min_version } },
-    ending,
-    onRequest: tracing.requests(publicHandler(parts)),
-    onUpgrade: tracing.upgrades(upgradeHandler(parts)),
-  })
-}
-
-interface PlainParts {
-  readonly certificates: ShownCertificates
-  readonly readRequest: PublicParts['readRequest']
-  readonly metrics: Metrics
-  readonly acme: Acme | undefined
-}
-
-/** The listener that sends people from http to https; `undefined` where none is wanted. */
-async function listenForPlain(config: Config, { certificates, readRequest, metrics, acme }: PlainParts, log: Log): Promise<Listener | undefined> {
-  const { host, tls } = config.serve.public
-  if (!tls.redirect.enabled) return undefined
-
-  const { hostname, port } = new URL(config.urls.self.public)
-  const redirect = createHttpsRedirect({
-    httpsPort: port === '' ? 443 : Number(port),
-    isServed: name => name === hostname || certificates.covers(name) || tls.acme.domains.includes(name),
-  })
-  const onRequest = redirectHandler({ readRequest, redirect, log, ...acme !== undefined && { answerChallenge: acme.answerChallenge } })
-  const server = createPublicServer({ ...openServerOptions(config, metrics, log), onRequest, onUpgrade: answerUpgrade(onRequest) })
-  return listen(server, tls.redirect.host ?? host, tls.redirect.port)
-}
-
-/** What holds for every listener that faces the open internet. */
-function openServerOptions(config: Config, { events }: Metrics, log: Log) {
-  const { limits, trusted_proxies: trustedProxies } = config.serve.public
-  return {
-    ...serverOptions(config, 'public', log),
-    perAddress: { connections: limits.connections_per_address, isTrusted: createTrust(trustedProxies) },
-    onRefused(error: GatewayError, requestId: string, socket: Socket) {
-      events.requestMalformed(error.status)
-      logRefused(log, error, requestId, socket)
-    },
-    onDropped: events.connectionDropped,
-  }
-}
-
-function openConnections(server: Server): Promise<number> {
-  return new Promise((resolve, reject) => {
-    server.getConnections((error, count) => error === null ? resolve(count) : reject(error))
-  })
-}
-
-function adminServer(config: Config, onRequest: Handle, log: Log): Server {
-  return createPublicServer({ ...serverOptions(config, 'admin', log), onRequest, onUpgrade: answerUpgrade(onRequest) })
-}
-
-/** Who asks for another protocol is answered as if it had not (RFC 9110 7.8). */
-function answerUpgrade(onRequest: Handle): HandleUpgrade {
-  return (req, socket, _head, exchange) => { onRequest(req, createUpgradeResponse(req, socket), exchange) }
-}
-
-function serverOptions(config: Config, listener: 'public' | 'admin', log: Log) {
-  const { timeout } = config.serve[listener]
-  const { limits, trusted_proxies: trustedProxies } = config.serve.public
-  return {
-    timeout: { read: durationMs(timeout.read), write: durationMs(timeout.write), idle: durationMs(timeout.idle) },
-    limits: { headerBytes: limits.header_bytes, connections: limits.connections, minBodyRate: limits.min_body_rate },
-    requestIdOf: createRequestIds(trustedProxies),
-    onRefused: (error: GatewayError, requestId: string, socket: Socket) => { logRefused(log, error, requestId, socket) },
-  }
 }

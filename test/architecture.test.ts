@@ -9,13 +9,18 @@ const src = resolve(import.meta.dirname, '../src')
 const table: Readonly<Record<string, readonly string[]>> = {
   'main.ts': ['cli', 'config', 'errors.ts', 'version.ts'],
   'cli': [
-    'access', 'config', 'http', 'identity', 'log.ts', 'metrics', 'proxy', 'runtime.ts', 'selfservice', 'session', 'start.ts', 'store',
+    'access', 'config', 'http', 'identity', 'log.ts', 'metrics', 'part-options.ts', 'proxy', 'runtime.ts', 'selfservice', 'session', 'start.ts', 'store',
     'tls', 'version.ts', 'workers',
   ],
   'start.ts': [
-    'access', 'acme', 'admin:types', 'config', 'errors.ts', 'gateway.ts', 'http', 'identity', 'log.ts', 'metrics', 'proxy', 'request-log.ts', 'selfservice',
-    'session', 'store', 'tls', 'tracing', 'version.ts',
+    'access', 'acme', 'admin:types', 'config', 'ending.ts', 'gateway.ts', 'http', 'identity', 'listeners.ts', 'log.ts', 'metrics', 'part-options.ts', 'proxy',
+    'selfservice', 'session', 'store', 'tls', 'tracing', 'version.ts',
   ],
+  'ending.ts': ['http:types'],
+  'listeners.ts': [
+    'acme:types', 'config', 'errors.ts:types', 'gateway.ts', 'http', 'log.ts:types', 'metrics:types', 'request-log.ts', 'tls:types', 'tracing:types',
+  ],
+  'part-options.ts': ['access:types', 'config', 'http', 'identity:types', 'proxy:types', 'selfservice', 'session'],
   'gateway.ts': [
     'access', 'admin', 'config:types', 'errors.ts', 'http', 'log.ts', 'metrics:types', 'proxy', 'request-log.ts', 'selfservice',
   ],
