@@ -1,11 +1,11 @@
 /** X12, L5, W10: a gateway that is told to stop finishes what it has begun, takes nothing new, and is soon gone. */
 import { once } from 'node:events'
-import { Agent, createServer, get, type IncomingMessage, type RequestListener } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { Agent, get, type IncomingMessage, type RequestListener } from 'node:http'
 import { setTimeout as pause } from 'node:timers/promises'
 import t, { type Test } from 'tap'
-import WebSocket, { WebSocketServer } from 'ws'
+import WebSocket from 'ws'
 
+import { sayBack, startApp } from '../helpers/app.js'
 import { signUp } from '../helpers/flows.js'
 import type { TestGateway } from '../helpers/gateway.js'
 import { startGatewayProcess, type GatewayProcess } from '../helpers/gateway-process.js'
@@ -32,15 +32,7 @@ async function startUpstream(t: Test): Promise<string> {
     }, pieceMs)
     res.once('close', () => { clearInterval(timer) })
   }
-  const server = createServer(answer)
-  const sockets = new WebSocketServer({ server })
-  await new Promise<void>(listening => { server.listen(0, '127.0.0.1', listening) })
-  t.teardown(() => {
-    for (const socket of sockets.clients) socket.terminate()
-    server.closeAllConnections()
-    server.close()
-  })
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  return startApp(t, answer, sayBack)
 }
 
 interface Stopping {

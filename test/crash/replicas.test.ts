@@ -3,12 +3,11 @@
  * `SESSIONS=2000` makes a long run of it.
  */
 import { once } from 'node:events'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
 import t, { type Test } from 'tap'
-import WebSocket, { WebSocketServer } from 'ws'
+import WebSocket from 'ws'
 
+import { startApp } from '../helpers/app.js'
 import { grouped, lengthOf, tellFigure } from '../helpers/figure.js'
 import { logIn, logOut, signUp, whoAmI } from '../helpers/flows.js'
 import type { TestGateway } from '../helpers/gateway.js'
@@ -31,15 +30,7 @@ const pick = <T>(list: readonly T[]): T => list[Math.floor(next() * list.length)
 
 /** Says who asks; a WebSocket stays open. */
 async function startUpstream(t: Test): Promise<string> {
-  const server = createServer((req, res) => { res.end(String(req.headers['x-user'])) })
-  const sockets = new WebSocketServer({ server })
-  await new Promise<void>(listening => { server.listen(0, '127.0.0.1', listening) })
-  t.teardown(() => {
-    for (const socket of sockets.clients) socket.terminate()
-    server.closeAllConnections()
-    server.close()
-  })
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  return startApp(t, (req, res) => { res.end(String(req.headers['x-user'])) })
 }
 
 async function startReplicas(t: Test): Promise<TestGateway[]> {

@@ -3,11 +3,10 @@
  * only tell of a leak that is large.
  */
 import { once } from 'node:events'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import t, { type Test } from 'tap'
-import WebSocket, { WebSocketServer } from 'ws'
+import WebSocket from 'ws'
 
+import { sayBack, startApp } from '../helpers/app.js'
 import { grouped, lengthOf, tellFigure } from '../helpers/figure.js'
 import { signUp } from '../helpers/flows.js'
 import type { TestGateway } from '../helpers/gateway.js'
@@ -33,21 +32,12 @@ const next = random(seed)
 
 /** Answers at once; `/slow` late enough to be given up; a WebSocket is echoed. */
 async function startUpstream(t: Test): Promise<string> {
-  const server = createServer((req, res) => {
+  return startApp(t, (req, res) => {
     req.resume().on('end', () => {
       if (req.url === '/open/slow') setTimeout(() => { res.end('late') }, 20)
       else res.end('here')
     })
-  })
-  const sockets = new WebSocketServer({ server })
-  sockets.on('connection', socket => socket.on('message', data => { socket.send(data) }).on('error', () => undefined))
-  await new Promise<void>(listening => { server.listen(0, '127.0.0.1', listening) })
-  t.teardown(() => {
-    for (const socket of sockets.clients) socket.terminate()
-    server.closeAllConnections()
-    server.close()
-  })
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  }, sayBack)
 }
 
 /** A request that comes so often of a hundred, and the answer that is due; 0 for one that is given up. */

@@ -6,6 +6,7 @@ import { createServer } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 
+import { isAlive } from '../helpers/child.js'
 import { signUp } from '../helpers/flows.js'
 import { prepareGateway, type GatewayOptions, type TestGateway } from '../helpers/gateway.js'
 import { gatewayProgram, startGatewayProcess, type GatewayProcess } from '../helpers/gateway-process.js'
@@ -61,15 +62,6 @@ function lines({ output }: GatewayProcess): Record<string, unknown>[] {
 function childrenOf(pid: number): number[] {
   const { stdout } = spawnSync('ps', ['-o', 'pid=', '--ppid', String(pid)], { encoding: 'utf8' })
   return stdout.split('\n').map(Number).filter(child => child > 0 && isAlive(child))
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch {
-    return false
-  }
 }
 
 t.test('two workers are one gateway: a session that is made on any is known on both, and ended on both', { skip: redisSkip }, async t => {

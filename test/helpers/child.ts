@@ -40,3 +40,13 @@ export function startChild(t: Test, file: URL, args: readonly string[], command:
     end,
   }
 }
+
+/** Whether the process is there; one that has ended and that nobody has asked about yet counts, too. */
+export function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch {
+    return false
+  }
+}

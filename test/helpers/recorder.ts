@@ -48,6 +48,17 @@ const ok: NonNullable<Behaviour['answer']> = socket => {
   socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok')
 }
 
+/** Reads the head of a request and then nothing for so long; answers 200. */
+export function takesNothingFor(ms: number): Behaviour {
+  return {
+    head(socket) {
+      socket.pause()
+      setTimeout(() => { socket.resume() }, ms)
+    },
+    answer: ok,
+  }
+}
+
 export async function startRecorder(): Promise<Recorder> {
   let requests: RecordedRequest[] = []
   let bytes: string[] = []

@@ -5,6 +5,7 @@ import t from 'tap'
 
 import { start } from '../helpers/proxy-harness.js'
 import { oneAnswer, sendRaw } from '../helpers/raw.js'
+import { takesNothingFor } from '../helpers/recorder.js'
 
 const get = 'GET /public/x HTTP/1.1\r\nHost: app.test\r\n\r\n'
 
@@ -76,10 +77,7 @@ t.test('D2 a body that is slow but comes is let through', async t => {
 t.test('D2 a body that waits for the upstream is not the client\'s fault', async t => {
   const proxy = await start({ read: 300 })
   t.teardown(() => proxy.close())
-  proxy.recorder.behave({ head: socket => {
-    socket.pause()
-    setTimeout(() => socket.resume(), 1500)
-  }, answer: socket => socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok') })
+  proxy.recorder.behave(takesNothingFor(1500))
   const body = 'x'.repeat(16 * 1024 * 1024)
   const { status } = await sendRaw(proxy.port, `POST /public/x HTTP/1.1\r\nHost: app.test\r\nContent-Length: ${body.length}\r\n\r\n${body}`, { until: oneAnswer, waitMs: 20_000 })
   t.equal(status, 200)

@@ -5,6 +5,7 @@ import t from 'tap'
 import { start as startGateway } from '../helpers/gateway-harness.js'
 import { start } from '../helpers/proxy-harness.js'
 import { oneAnswer, sendRaw } from '../helpers/raw.js'
+import { takesNothingFor } from '../helpers/recorder.js'
 
 interface Dripped {
   readonly status: number
@@ -73,10 +74,7 @@ t.test('D2 a slow client that keeps the pace is let through, and may pause besid
 t.test('D2 while the upstream takes nothing, nobody blames the client', async t => {
   const proxy = await start({ read: 300, minBodyRate: 1_000_000 })
   t.teardown(() => proxy.close())
-  proxy.recorder.behave({ head: socket => {
-    socket.pause()
-    setTimeout(() => socket.resume(), 1500)
-  }, answer: socket => socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok') })
+  proxy.recorder.behave(takesNothingFor(1500))
   const body = 'x'.repeat(16 * 1024 * 1024)
   const { status } = await sendRaw(proxy.port, post('/public/x', body.length) + body, { until: oneAnswer, waitMs: 20_000 })
   t.equal(status, 200)

@@ -1,10 +1,9 @@
 /** The one line that is written about each request, and the id by which it is found. */
 import { once } from 'node:events'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import t, { type Test } from 'tap'
-import WebSocket, { WebSocketServer } from 'ws'
+import WebSocket from 'ws'
 
+import { startApp } from '../helpers/app.js'
 import { freePort, startTestGateway, type GatewayOptions, type TestGateway } from '../helpers/gateway.js'
 import { sendRaw } from '../helpers/raw.js'
 
@@ -14,22 +13,13 @@ const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{1
 
 /** Answers 200 with what it was told as a header, what `/public/status/N` says, and WebSockets. */
 async function startUpstream(t: Test): Promise<string> {
-  const server = createServer((req, res) => {
+  return startApp(t, (req, res) => {
     req.resume().once('end', () => {
       res.writeHead(Number(/status\/(\d+)/.exec(req.url ?? '')?.[1] ?? 200), { 'x-told': String(req.headers['x-request-id']) })
       if (!req.url?.endsWith('/cut')) res.end()
       else res.write('half', () => { res.destroy() })
     })
   })
-  const sockets = new WebSocketServer({ server })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  t.teardown(() => {
-    for (const socket of sockets.clients) socket.terminate()
-    server.closeAllConnections()
-    server.close()
-  })
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
 }
 
 async function start(t: Test, config: GatewayOptions['config'] = {}): Promise<TestGateway> {

@@ -5,6 +5,7 @@
 import t from 'tap'
 
 import { foldName } from '../../src/proxy/field-names.js'
+import { isAlive } from '../helpers/child.js'
 import { grouped, lengthOf, tellFigure } from '../helpers/figure.js'
 import { signUp } from '../helpers/flows.js'
 import type { TestGateway } from '../helpers/gateway.js'
@@ -145,12 +146,3 @@ t.test(`S24 L8 ${requests} mutations with seed ${seed}`, async t => {
   t.ok(count.forwarded > requests / 10, `${count.forwarded} of them were requests`)
   t.ok(growth < 20, `memory stays: ${growth} MiB`)
 })
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch {
-    return false
-  }
-}

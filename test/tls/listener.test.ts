@@ -1,14 +1,14 @@
 /** TLS on the public listener: certificates from files, the way from http to https, and everything that holds on http. */
 import { once } from 'node:events'
 import { copyFileSync, mkdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:http'
 import { request as httpsRequest, type RequestOptions } from 'node:https'
-import { connect as connectPlain, type AddressInfo } from 'node:net'
+import { connect as connectPlain } from 'node:net'
 import { join } from 'node:path'
 import { connect, type ConnectionOptions, type TLSSocket } from 'node:tls'
 import t, { type Test } from 'tap'
-import WebSocket, { WebSocketServer } from 'ws'
+import WebSocket from 'ws'
 
+import { sayBack, startApp } from '../helpers/app.js'
 import { makeCertificate, type CertificatePaths } from '../helpers/certificates.js'
 import { freePort, startTestGateway, type TestGateway } from '../helpers/gateway.js'
 import { oneAnswer, sendRaw } from '../helpers/raw.js'
@@ -16,7 +16,7 @@ import { until } from '../helpers/redis.js'
 
 /** Says what it was asked, and `Strict-Transport-Security` of its own; a WebSocket is echoed. */
 async function startUpstream(t: Test): Promise<string> {
-  const server = createServer((req, res) => {
+  return startApp(t, (req, res) => {
     res.setHeader('Strict-Transport-Security', 'max-age=1')
     if (req.url === '/cut') {
       res.write('half')
@@ -24,16 +24,7 @@ async function startUpstream(t: Test): Promise<string> {
       return
     }
     res.end(JSON.stringify({ url: req.url, headers: req.headers }))
-  })
-  const sockets = new WebSocketServer({ server })
-  sockets.on('connection', socket => socket.on('message', data => { socket.send(data) }))
-  await new Promise<void>(listening => { server.listen(0, '127.0.0.1', listening) })
-  t.teardown(() => {
-    for (const socket of sockets.clients) socket.terminate()
-    server.closeAllConnections()
-    server.close()
-  })
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  }, sayBack)
 }
 
 interface TlsGateway extends TestGateway {

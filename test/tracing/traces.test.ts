@@ -1,10 +1,10 @@
 /** Traces as a collector gets them: what the spans of a request are, what is in them and what is not. */
 import { once } from 'node:events'
-import { createServer, type IncomingHttpHeaders } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { IncomingHttpHeaders } from 'node:http'
 import t, { type Test } from 'tap'
-import WebSocket, { WebSocketServer } from 'ws'
+import WebSocket from 'ws'
 
+import { startApp } from '../helpers/app.js'
 import { signUp } from '../helpers/flows.js'
 import { startTestGateway, type TestGateway } from '../helpers/gateway.js'
 import { startOtlpReceiver, type OtlpReceiver, type ReceivedSpan } from '../helpers/otlp-receiver.js'
@@ -20,20 +20,11 @@ interface Service { readonly url: string, readonly asked: IncomingHttpHeaders[] 
 /** Vouches for everybody as ann, and takes WebSockets. */
 async function startService(t: Test): Promise<Service> {
   const asked: IncomingHttpHeaders[] = []
-  const server = createServer((req, res) => {
+  const url = await startApp(t, (req, res) => {
     asked.push(req.headers)
     res.writeHead(200, { 'content-type': 'application/json' }).end('{"subject":"ann"}')
-  })
-  const sockets = new WebSocketServer({ server })
-  sockets.on('connection', (_socket, req) => { asked.push(req.headers) })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  t.teardown(() => {
-    for (const socket of sockets.clients) socket.terminate()
-    server.closeAllConnections()
-    server.close()
-  })
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, asked }
+  }, (_socket, req) => { asked.push(req.headers) })
+  return { url, asked }
 }
 
 interface Traced {
