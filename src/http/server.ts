@@ -84,6 +84,7 @@ export function createPublicServer(options: PublicServerOptions): Server {
   /** Pipelined requests wait their turn: an answer that is not its connection's next is not told when the client goes. */
   function begin(req: IncomingMessage, res: ServerResponse): void {
     const { socket } = req
+    if (socket.writableEnded) return // refused before it was a request; whoever was told so must not be served
     if (ending?.aborted) res.shouldKeepAlive = false
     const before = exchanges.get(socket)
     const isWaiting = before !== undefined && !before.res.closed
@@ -114,6 +115,7 @@ export function createPublicServer(options: PublicServerOptions): Server {
   server.on('upgrade', (req: IncomingMessage, stream: Duplex, head: Buffer) => {
     stream.on('error', () => stream.destroy())
     const { socket } = req // while a body is still to come, Node 26 hands out a stream of its own instead
+    if (socket.writableEnded) return
     // A client that pipelines its upgrade would get it in the middle of the answer before.
     if (exchanges.get(socket)?.res.closed === false) {
       socket.destroy()

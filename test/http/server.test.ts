@@ -8,6 +8,7 @@ import { oneAnswer, sendRaw } from '../helpers/raw.js'
 import { takesNothingFor } from '../helpers/recorder.js'
 
 const get = 'GET /public/x HTTP/1.1\r\nHost: app.test\r\n\r\n'
+const upgrade = 'GET /public/x HTTP/1.1\r\nHost: app.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n'
 
 async function timed<T>(work: Promise<T>): Promise<[result: T, ms: number]> {
   const before = Date.now()
@@ -28,8 +29,11 @@ t.test('D1 a head that does not come is 408, a connection that says nothing is c
   // One byte at a time keeps the socket busy, but not the head alive.
   const [dripping, drippingMs] = await timed(new Promise<string>(resolve => {
     let text = ''
-    const client = connect(proxy.port, '127.0.0.1', () => client.write('GET /public/x HTTP/1.1\r\n'))
-    const drip = setInterval(() => client.write('a: b\r\n'), 50)
+    let drip: NodeJS.Timeout | undefined
+    const client = connect(proxy.port, '127.0.0.1', () => {
+      client.write('GET /public/x HTTP/1.1\r\n')
+      drip = setInterval(() => client.write('a: b\r\n'), 50)
+    })
     client.on('data', chunk => { text += chunk.toString('latin1') })
     client.on('error', () => undefined)
     client.on('close', () => {
@@ -39,6 +43,21 @@ t.test('D1 a head that does not come is 408, a connection that says nothing is c
   }))
   t.match(dripping, /^HTTP\/1\.1 408/)
   t.ok(drippingMs < 4000, `${drippingMs} ms`)
+})
+
+t.test('D1 what comes of a head after its 408 makes no request of it', async t => {
+  for (const head of [get, upgrade]) {
+    const proxy = await start({ read: 500 })
+    t.teardown(() => proxy.close())
+    const at = head.indexOf('Host')
+    const client = connect({ port: proxy.port, host: '127.0.0.1', allowHalfOpen: true }, () => client.write(head.slice(0, at)))
+    client.on('error', () => undefined)
+    t.match(String((await once(client, 'data'))[0]), /^HTTP\/1\.1 408/)
+    client.write(head.slice(at))
+    t.equal((await sendRaw(proxy.port, get, { until: oneAnswer })).status, 200)
+    t.equal(proxy.recorder.bytes.length, 1, 'the upstream has met the other client only')
+    client.destroy()
+  }
 })
 
 t.test('D2 a body that stops is 408 and ends at the upstream, too', async t => {

@@ -18,11 +18,14 @@ function drip(port: number, head: string, pieces: Iterable<string>, everyMs: num
     const began = Date.now()
     const rest = pieces[Symbol.iterator]()
     let text = ''
-    const client = connect({ port, host: '127.0.0.1', noDelay: true }, () => client.write(head))
-    const dripping = setInterval(() => {
-      const next = rest.next()
-      if (next.done !== true && client.writable) client.write(next.value)
-    }, everyMs)
+    let dripping: NodeJS.Timeout | undefined
+    const client = connect({ port, host: '127.0.0.1', noDelay: true }, () => {
+      client.write(head)
+      dripping = setInterval(() => { // not before: what is written while it connects goes out ahead of the head
+        const next = rest.next()
+        if (next.done !== true && client.writable) client.write(next.value)
+      }, everyMs)
+    })
     client.on('data', chunk => {
       text += chunk.toString('latin1')
       if (oneAnswer(text)) client.destroy()
