@@ -29,10 +29,14 @@ export interface Client {
 /** Connects when first asked. */
 export function createClient(options: ClientOptions): Client {
   const pools = new Map<string, Pool>()
-  const byUpstream = new WeakMap<Upstream, Pool>()
+  let byUpstream = new WeakMap<Upstream, Pool>()
   let closed = false
   const ticking = createTicking(() => {
-    for (const pool of pools.values()) pool.tick()
+    for (const [key, pool] of pools) {
+      if (pool.tick()) continue
+      pools.delete(key)
+      byUpstream = new WeakMap() // a rule that is still there finds its upstream anew
+    }
   })
 
   function keepsAlive(upstream: Upstream): boolean {

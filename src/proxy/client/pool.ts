@@ -20,13 +20,17 @@ export interface Pool {
    * answer may take fails with that. `anew`: not on a connection that has been used.
    */
   send(exchange: Exchange, anew?: boolean): void
-  tick(): void
+  /** Keeps the time. False once there has been no connection for so long that nobody will miss it. */
+  tick(): boolean
   /** Ends what is idle; resolves when everything under way and waiting has ended, too. */
   close(): Promise<void>
 }
 
 /** Requests that may be under way or waiting, for each connection that they may use. */
 const pendingPerConnection = 8
+
+/** How long an upstream without connections is remembered, with its TLS session; the rules that name it may be gone for good. */
+const rememberedMs = 60_000
 
 /** No connection is opened yet. */
 export function createPool({ target, connections, connectMs, keepAliveMs }: PoolOptions): Pool {
@@ -35,6 +39,7 @@ export function createPool({ target, connections, connectMs, keepAliveMs }: Pool
   const idle: Connection[] = []
   const waiting = new Map<Exchange, { ticksLeft: number }>()
   let whenEmpty: (() => void) | undefined
+  let emptyTicksLeft = ticksOf(rememberedMs)
 
   const queue: Carrier = {
     drop(exchange) {
@@ -47,6 +52,7 @@ export function createPool({ target, connections, connectMs, keepAliveMs }: Pool
   }
 
   function connect(exchange: Exchange): void {
+    emptyTicksLeft = ticksOf(rememberedMs)
     const connection = createConnection({ target, connectMs, keepAliveMs, onIdle, onGone })
     open.add(connection)
     connection.send(exchange)
@@ -102,12 +108,14 @@ export function createPool({ target, connections, connectMs, keepAliveMs }: Pool
     },
 
     tick() {
+      if (open.size === 0) return --emptyTicksLeft > 0 // then nobody waits either
       for (const connection of open) connection.tick()
       for (const [exchange, wait] of waiting) {
         if (--wait.ticksLeft > 0) continue
         queue.drop(exchange)
         exchange.onError(new GatewayError('overloaded', { detail: 'no connection to this upstream became free' }), { begun: false, tooOld: false })
       }
+      return true
     },
 
     async close() {
