@@ -16,6 +16,7 @@ About twenty minutes; redis-server and haproxy have to be installed.
       { file: 'test/crash/replicas.test.ts', promises: ['L4'], env: { SESSIONS: quick ? 40 : 2_000 } },
       { file: 'test/crash/balancer.test.ts', promises: ['L5'], env: { RESTART_ROUNDS: quick ? 1 : Math.ceil(rounds / 3) } },
       { file: 'test/crash/outage.test.ts', promises: ['L6'], env: { OUTAGE_MS: quick ? 3_000 : 10_000 } },
+      { file: 'test/crash/slow-redis.test.ts', promises: ['L6'], env: {} },
       { file: 'test/crash/reload.test.ts', promises: ['L7'], env: { RELOAD_RATE: 500 } },
       { file: 'test/crash/slow-clients.test.ts', promises: ['L11'], env: { SLOW_CLIENTS: quick ? 150 : 1_000 } },
       { file: 'test/security/robustness.test.ts', promises: ['L13'], env: {} },

@@ -33,7 +33,7 @@ t.test('D12 on a full disk sign-ups are 503, people who are logged in go on, and
   const gateway = await startGatewayProcess(t, { schema, rules: [rule('open', 'noop'), rule('closed', 'cookie_session')] }, { through: limited })
   const { pid } = gateway
   const visitor = newVisitor()
-  t.equal((await signUp(visitor, { ...gateway, logged: [], stop: async () => undefined }, 'ada')).status, 302)
+  t.equal((await signUp(visitor, gateway, 'ada')).status, 302)
   const subject = (await visitor.fetch(`${gateway.url}/closed`)).text
   t.match(subject, /^[0-9a-f-]{36}$/)
 
@@ -61,7 +61,7 @@ t.test('D12 on a full disk sign-ups are 503, people who are logged in go on, and
   t.equal((await admin.fetch(`${gateway.adminUrl}/health/alive`)).status, 200)
 
   execFileSync('prlimit', ['--pid', String(pid), '--fsize=unlimited'])
-  const page = await signUp(newVisitor(), { ...gateway, logged: [], stop: async () => undefined }, 'grace')
+  const page = await signUp(newVisitor(), gateway, 'grace')
   t.equal(page.status, 302)
   t.match(page.headers['set-cookie'], /ory_kratos_session=/)
   t.equal(gateway.pid, pid)

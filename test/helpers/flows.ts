@@ -5,6 +5,9 @@ import { newVisitor, type Page, type Visitor } from './visitor.js'
 
 export type Kind = 'registration' | 'login'
 
+/** What a visit needs to know of a gateway, whether it runs in this process or in one of its own. */
+export type GatewayAddress = Pick<TestGateway, 'publicUrl' | 'adminUrl'>
+
 export interface Message { readonly message: string }
 
 export interface Field {
@@ -42,7 +45,7 @@ export interface OpenForm extends Form {
 export const goodPassword = 'l3f9toh1uaf81n21'
 
 /** Begins a flow; its id. */
-export async function begin(visitor: Visitor, gateway: TestGateway, kind: Kind, query = ''): Promise<string> {
+export async function begin(visitor: Visitor, gateway: GatewayAddress, kind: Kind, query = ''): Promise<string> {
   return flowIdOf(await visitor.visit(`${gateway.publicUrl}/auth/browser/${kind}${query}`))
 }
 
@@ -54,14 +57,14 @@ export function flowIdOf(page: Page): string {
 }
 
 /** The document of a flow as the app's own server reads it: on the admin listener, without cookies. */
-export async function readFlow(gateway: TestGateway, kind: Kind, id: string): Promise<FlowDocument> {
+export async function readFlow(gateway: GatewayAddress, kind: Kind, id: string): Promise<FlowDocument> {
   const page = await newVisitor().fetch(`${gateway.adminUrl}/auth/browser/requests/${kind}?request=${id}`)
   if (page.status !== 200) throw new Error(`expected the document of a flow, got ${page.status} ${page.text}`)
   return page.json() as FlowDocument
 }
 
 /** The password form of a flow. */
-export async function readForm(gateway: TestGateway, kind: Kind, id: string): Promise<OpenForm> {
+export async function readForm(gateway: GatewayAddress, kind: Kind, id: string): Promise<OpenForm> {
   return openForm(await readFlow(gateway, kind, id))
 }
 
@@ -74,7 +77,7 @@ export function openForm({ id, methods }: FlowDocument): OpenForm {
 }
 
 /** Begins a flow and reads its form. */
-export async function open(visitor: Visitor, gateway: TestGateway, kind: Kind, query = ''): Promise<OpenForm> {
+export async function open(visitor: Visitor, gateway: GatewayAddress, kind: Kind, query = ''): Promise<OpenForm> {
   return readForm(gateway, kind, await begin(visitor, gateway, kind, query))
 }
 
@@ -89,26 +92,26 @@ export function fieldOf(form: Form, name: string): Field | undefined {
 }
 
 /** Signs somebody up under the test schema, from the first visit to the last answer. */
-export async function signUp(visitor: Visitor, gateway: TestGateway, username: string, password = goodPassword): Promise<Page> {
+export async function signUp(visitor: Visitor, gateway: GatewayAddress, username: string, password = goodPassword): Promise<Page> {
   const { action, csrf } = await open(visitor, gateway, 'registration')
   return visitor.submit(action, { csrf_token: csrf, password, 'traits.username': username, 'traits.foobar': 'bar' })
 }
 
-export async function logIn(visitor: Visitor, gateway: TestGateway, identifier: string, password = goodPassword): Promise<Page> {
+export async function logIn(visitor: Visitor, gateway: GatewayAddress, identifier: string, password = goodPassword): Promise<Page> {
   const { action, csrf } = await open(visitor, gateway, 'login')
   return visitor.submit(action, { csrf_token: csrf, identifier, password })
 }
 
-export function logOut(visitor: Visitor, gateway: TestGateway): Promise<Page> {
+export function logOut(visitor: Visitor, gateway: GatewayAddress): Promise<Page> {
   return visitor.visit(`${gateway.publicUrl}/auth/browser/logout`)
 }
 
-export function whoAmI(visitor: Visitor, gateway: TestGateway): Promise<Page> {
+export function whoAmI(visitor: Visitor, gateway: GatewayAddress): Promise<Page> {
   return visitor.fetch(`${gateway.publicUrl}/sessions/whoami`)
 }
 
 /** The username that the visitor is logged in with; `undefined` for nobody. */
-export async function usernameOf(visitor: Visitor, gateway: TestGateway): Promise<string | undefined> {
+export async function usernameOf(visitor: Visitor, gateway: GatewayAddress): Promise<string | undefined> {
   const page = await whoAmI(visitor, gateway)
   return page.status === 200 ? (page.json() as { identity: { traits: { username: string } } }).identity.traits.username : undefined
 }
@@ -121,7 +124,7 @@ export interface ErrorObject {
 }
 
 /** The errors that a redirect to the app's error page tells of; throws when the page leads elsewhere. */
-export async function errorsOf(gateway: TestGateway, page: Page): Promise<ErrorObject[]> {
+export async function errorsOf(gateway: GatewayAddress, page: Page): Promise<ErrorObject[]> {
   const id = page.location?.startsWith(`${ui}/error?`) === true ? new URL(page.location).searchParams.get('error') : null
   if (page.status !== 302 || id === null) throw new Error(`expected a redirect to the error page, got ${page.status} ${page.location ?? page.text}`)
   const answer = await newVisitor().fetch(`${gateway.publicUrl}/errors?error=${id}`)
@@ -130,7 +133,7 @@ export async function errorsOf(gateway: TestGateway, page: Page): Promise<ErrorO
 }
 
 /** How many identities there are (500 at most are seen), so that tests can say that nothing was created. */
-export async function countIdentities(gateway: TestGateway): Promise<number> {
+export async function countIdentities(gateway: GatewayAddress): Promise<number> {
   return (await identitiesOf(gateway)).length
 }
 
@@ -141,6 +144,6 @@ export interface IdentityDocument {
   readonly traits: Readonly<Record<string, unknown>>
 }
 
-export async function identitiesOf(gateway: TestGateway): Promise<IdentityDocument[]> {
+export async function identitiesOf(gateway: GatewayAddress): Promise<IdentityDocument[]> {
   return (await newVisitor().fetch(`${gateway.adminUrl}/identities?limit=500`)).json() as IdentityDocument[]
 }
