@@ -91,6 +91,29 @@ export async function startCluster(t: Test): Promise<{ readonly url: string, rea
   return { url: `redis+cluster://${nodes.map(({ port }) => `127.0.0.1:${port}`).join(',')}`, nodes }
 }
 
+/** Moves a slot with its keys as `redis-cli --cluster reshard` does, key by key; `each` is called before the first and after every one. */
+export async function moveSlot(nodes: readonly TestRedis[], slot: number, to: TestRedis, each: () => Promise<void> = async () => undefined): Promise<void> {
+  const from = await ownerOf(nodes, slot)
+  const [fromId, toId] = await Promise.all([from, to].map(node => node.command('CLUSTER', 'MYID'))) as [string, string]
+  await to.command('CLUSTER', 'SETSLOT', slot, 'IMPORTING', fromId)
+  await from.command('CLUSTER', 'SETSLOT', slot, 'MIGRATING', toId)
+  await each()
+  for (const key of await from.command('CLUSTER', 'GETKEYSINSLOT', slot, 1_000) as string[]) {
+    await from.command('MIGRATE', '127.0.0.1', to.port, key, 0, 1_000)
+    await each()
+  }
+  for (const node of [to, from, ...nodes]) await node.command('CLUSTER', 'SETSLOT', slot, 'NODE', toId)
+}
+
+/** The node of a cluster that has the slot. */
+export async function ownerOf(nodes: readonly TestRedis[], slot: number): Promise<TestRedis> {
+  const ranges = await nodes[0]?.command('CLUSTER', 'SLOTS') as [number, number, [string, number]][]
+  const port = ranges.find(([first, last]) => first <= slot && slot <= last)?.[2][1]
+  const owner = nodes.find(node => node.port === port)
+  if (owner === undefined) throw new Error(`nobody has slot ${slot}`)
+  return owner
+}
+
 /** A Sentinel that watches the server under that name. */
 export async function startSentinel(t: Test, master: TestRedis, name: string): Promise<{ readonly url: string }> {
   const sentinel = await startRedis(t, { appendonly: false, args: ['--sentinel'] })
