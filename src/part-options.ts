@@ -29,7 +29,7 @@ export function hasherOptions({ hashers, selfservice }: Config): HasherOptions {
 }
 
 /** For proxied requests. */
-export function forwarderOptions(config: Config): ForwarderOptions {
+export function forwarderOptions(config: Config): Omit<ForwarderOptions, 'refusePeer'> {
   const { timeout, connections, keep_alive: keepAlive } = config.proxy
   return {
     timeout: { connect: durationMs(timeout.connect), response: durationMs(timeout.response), body: durationMs(timeout.body) },
@@ -46,7 +46,7 @@ export function ownCookies(config: Config): readonly string[] {
 }
 
 /** For WebSockets. */
-export function upgraderOptions(config: Config): UpgraderOptions {
+export function upgraderOptions(config: Config): Omit<UpgraderOptions, 'refusePeer'> {
   const { timeout } = config.proxy
   return {
     timeout: { connect: durationMs(timeout.connect), response: durationMs(timeout.response) },

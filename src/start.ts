@@ -22,6 +22,7 @@ import type { Log } from './log.js'
 import { createMetrics, type Fellows, type Metrics } from './metrics/metrics.js'
 import { forwarderOptions, hasherOptions, ruleServices, upgraderOptions } from './part-options.js'
 import { createForwarder } from './proxy/forward.js'
+import { createOwnListeners } from './proxy/own-listeners.js'
 import { createUpgrader } from './proxy/upgrade.js'
 import { createSelfService, type SelfServiceParts } from './selfservice/selfservice.js'
 import type { SelfService } from './selfservice/service.js'
@@ -97,9 +98,11 @@ export async function startGateway({ config, baseDir, placeOf }: LoadedConfig, l
 
     const hasher = tracing.hasher(createHasher(hasherOptions(config), metrics.events.hashRefused))
     const selfService = assembleSelfService(config, { store, sessions, schemas, secrets, providers, hasher }, metrics.events, log)
-    const forwarder = tracing.forwarder(createForwarder(forwarderOptions(config)))
+    const own = createOwnListeners()
+    const { refusePeer } = own
+    const forwarder = tracing.forwarder(createForwarder({ ...forwarderOptions(config), refusePeer }))
     opened.push(() => forwarder.close())
-    const upgrader = tracing.upgrader(createUpgrader(upgraderOptions(config)))
+    const upgrader = tracing.upgrader(createUpgrader({ ...upgraderOptions(config), refusePeer }))
     opened.push(async () => { upgrader.close() })
 
     const hsts = hstsValue(config.serve.public.tls.hsts)
@@ -129,10 +132,14 @@ export async function startGateway({ config, baseDir, placeOf }: LoadedConfig, l
 
     const adminSide = await listen(adminServer(config, tracing.requestsBelow(decisionsPath, answerAdmin), log), config.serve.admin.host, config.serve.admin.port)
     opened.push(async () => { adminSide.close() })
+    own.add('admin', adminSide)
     const acme = certificates === undefined ? undefined : await openAcme(config, baseDir, { store, secrets, certificates }, log)
     if (acme !== undefined) opened.push(async () => { acme.close() })
     const redirectSide = certificates === undefined ? undefined : await listenForPlain(config, { certificates, readRequest: parts.readRequest, metrics, acme }, log)
-    if (redirectSide !== undefined) opened.push(async () => { redirectSide.close() })
+    if (redirectSide !== undefined) {
+      opened.push(async () => { redirectSide.close() })
+      own.add('redirect', redirectSide)
+    }
     metrics.watch({
       version, rules: { count: () => rules.current().count, status: rules.status },
       storeAnswers: () => store.ping().then(() => true, () => false), connections: () => openConnections(server), tunnels: () => upgrader.tunnels(), hashing: () => hasher.load(),
@@ -140,6 +147,7 @@ export async function startGateway({ config, baseDir, placeOf }: LoadedConfig, l
     })
     const publicSide = await listen(server, config.serve.public.host, config.serve.public.port)
     opened.push(async () => { publicSide.close() })
+    own.add('public', publicSide)
     acme?.begin()
 
     return {

@@ -13,7 +13,7 @@ export type FindOwnListener = (upstream: URL) => string | undefined
 
 /**
  * `admin.url` is `urls.self.admin`. Compares with the addresses that are configured, and for `0.0.0.0` and `::` with those of this machine. What a name
- * resolves to is not asked: that may differ at the next request. A port of 0 is not known yet.
+ * resolves to is not asked: that may differ at the next request, and is looked at when it is connected (proxy/own-listeners.ts). A port of 0 is not known yet.
  */
 export function createOwnListenerCheck(admin: { readonly serve: Listener, readonly url: string }, open: Listener): FindOwnListener {
   const isAdmin = leadsTo(admin.serve)

@@ -3,6 +3,8 @@ import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 
 export interface Listener {
+  /** Where it listens; `0.0.0.0` and `::` are no address in particular. */
+  readonly address: string
   /** The real one, when 0 was asked for. */
   readonly port: number
   /** Takes no new connections and ends idle ones; resolves when those at work have done it and are ended too. */
@@ -26,8 +28,10 @@ export async function listen(server: Server, host: string, port: number): Promis
     })
     server.listen({ port, host, backlog }, resolve)
   })
+  const { address, port: realPort } = server.address() as AddressInfo
   return {
-    port: (server.address() as AddressInfo).port,
+    address,
+    port: realPort,
     drain: () => new Promise(resolve => {
       // Node leaves open what becomes idle later, and an answer that had begun could not say that it is the last.
       const ending = setInterval(() => { server.closeIdleConnections() }, idleCheckMs).unref()

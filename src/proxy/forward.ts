@@ -9,6 +9,7 @@ import { createAnswer, type AnswerOptions } from './answer.js'
 import { createClient } from './client/client.js'
 import { requestHead } from './client/request-head.js'
 import { upstreamFields } from './headers.js'
+import type { RefusePeer } from './own-listeners.js'
 import { changeOf, clientFields } from './response-headers.js'
 import { toUpstreamError } from './transport-error.js'
 import { createUpload } from './upload.js'
@@ -25,6 +26,7 @@ export interface ForwarderOptions {
   readonly maxBodyBytes: number
   /** Names of the cookies that are the gateway's own: no upstream sees or sets them. */
   readonly ownCookies: readonly string[]
+  readonly refusePeer: RefusePeer
 }
 
 export interface ForwardOutcome {
@@ -47,7 +49,8 @@ export interface Forwarder {
 }
 
 export function createForwarder(options: ForwarderOptions): Forwarder {
-  const client = createClient({ connections: options.connections, keepAliveMs: options.keepAlive, connectMs: options.timeout.connect })
+  const { connections, keepAlive: keepAliveMs, timeout: { connect: connectMs }, refusePeer } = options
+  const client = createClient({ connections, keepAliveMs, connectMs, refusePeer })
 
   function send(upstream: Upstream, answer: Omit<AnswerOptions, 'onComplete' | 'onClientGone' | 'onFailure'>): Promise<ForwardOutcome> {
     const { res } = answer

@@ -10,6 +10,7 @@ import type { AccessRequest } from '../http/access-request.js'
 import { createOriginList } from '../http/origins.js'
 import { createUpgradeResponse } from '../http/upgrade-request.js'
 import { upstreamFields } from './headers.js'
+import type { RefusePeer } from './own-listeners.js'
 import { changeOf, clientFields } from './response-headers.js'
 import { toUpstreamError } from './transport-error.js'
 import { createTunnels } from './tunnels.js'
@@ -23,6 +24,7 @@ export interface UpgraderOptions {
   readonly ownCookies: readonly string[]
   /** Origins besides the requested host's own whose pages may open WebSockets. `*` is none: handshakes carry cookies. */
   readonly allowedOrigins: readonly string[]
+  readonly refusePeer: RefusePeer
 }
 
 export interface Upgrader {
@@ -52,7 +54,7 @@ export function createUpgrader(options: UpgraderOptions): Upgrader {
 
       const change = changeOf(decision)
       const fields = [...upstreamFields(request, decision, options.ownCookies), 'connection', 'Upgrade', 'upgrade', 'websocket']
-      const answer = await handshake(upstream, upstreamPath(upstream, request.path) + request.query, fields, socket, options.timeout)
+      const answer = await handshake(upstream, upstreamPath(upstream, request.path) + request.query, fields, socket, options)
       const { statusCode: status = 502, rawHeaders } = answer.res
       const personal = answer.socket === undefined && decision.session.subject !== ''
       const answerFields = clientFields(rawHeaders, { status, personal, ownCookies: options.ownCookies, change })
@@ -88,7 +90,7 @@ interface HandshakeAnswer {
 
 /** Sends the handshake on a connection of its own. Rejects with a `GatewayError`; ends when the client goes away. */
 function handshake(
-  { origin, timeout, tls }: Upstream, path: string, fields: readonly string[], client: Socket, defaults: UpgraderOptions['timeout'],
+  { origin, timeout, tls }: Upstream, path: string, fields: readonly string[], client: Socket, { timeout: defaults, refusePeer }: UpgraderOptions,
 ): Promise<HandshakeAnswer> {
   const { protocol, hostname, port } = new URL(origin)
   const host = hostname.replace(/^\[|\]$/g, '')
@@ -116,10 +118,17 @@ function handshake(
       fail(new GatewayError('upstream_unreachable', { detail: 'the client went away' }))
     }
 
-    sent.on('socket', socket => socket.once(protocol === 'https:' ? 'secureConnect' : 'connect', () => {
-      clearTimeout(timer)
-      if (responseMs > 0) timer = setTimeout(() => fail(new GatewayError('upstream_timeout')), responseMs)
-    }))
+    sent.on('socket', socket => {
+      // Before Node's own listeners, which would send.
+      socket.prependOnceListener('connect', () => {
+        const refusal = refusePeer(socket)
+        if (refusal !== undefined) fail(refusal)
+      })
+      socket.once(protocol === 'https:' ? 'secureConnect' : 'connect', () => {
+        clearTimeout(timer)
+        if (responseMs > 0 && !sent.destroyed) timer = setTimeout(() => fail(new GatewayError('upstream_timeout')), responseMs)
+      })
+    })
     sent.on('error', fail)
     sent.on('response', res => {
       settled()

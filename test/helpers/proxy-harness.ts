@@ -10,12 +10,16 @@ import { createRequestIds } from '../../src/http/request-id.js'
 import { createPublicServer } from '../../src/http/server.js'
 import { createUpgradeResponse } from '../../src/http/upgrade-request.js'
 import { createForwarder, type Forwarder, type ForwardOutcome } from '../../src/proxy/forward.js'
+import type { RefusePeer } from '../../src/proxy/own-listeners.js'
 import { createUpgrader, type Upgrader } from '../../src/proxy/upgrade.js'
 import { startRecorder, type Recorder } from './recorder.js'
 
 export interface ProxyOptions {
   readonly trustedProxies?: readonly string[]
   readonly upstream?: Partial<Upstream>
+  /** The upstream's origin, when it is not the recorder's plain one. */
+  readonly originOf?: (recorder: Recorder) => string
+  readonly refusePeer?: RefusePeer
   readonly read?: number
   readonly write?: number
   readonly response?: number
@@ -55,17 +59,20 @@ export async function start(options: ProxyOptions = {}): Promise<Proxy> {
   const recorder = await startRecorder()
   const outcomes: ForwardOutcome[] = []
   const read = createAccessRequestReader({ trustedProxies: options.trustedProxies ?? [], pathBytes: 4096, headerFields: 100 })
+  const refusePeer = options.refusePeer ?? (() => undefined)
   const forwarder = createForwarder({
+    refusePeer,
     timeout: { connect: options.connect ?? 1000, response: options.response ?? 5000, body: options.body ?? 0 },
     connections: options.connections ?? 64, keepAlive: options.keepAlive ?? 4000, maxBodyBytes: options.maxBodyBytes ?? 0,
     ownCookies: ['ory_kratos_session', 'oathgate_csrf'],
   })
   const upgrader = createUpgrader({
+    refusePeer,
     timeout: { connect: options.connect ?? 1000, response: options.response ?? 5000 },
     ownCookies: ['ory_kratos_session', 'oathgate_csrf'], allowedOrigins: ['https://friend.test', 'https://*.friends.test', '*'],
   })
   const upstream: Upstream = {
-    origin: recorder.origin, basePath: '', preserveHost: false, keepAlive: true, bodyOnSafeMethods: false, ...options.upstream,
+    origin: options.originOf?.(recorder) ?? recorder.origin, basePath: '', preserveHost: false, keepAlive: true, bodyOnSafeMethods: false, ...options.upstream,
   }
   const server = createPublicServer({
     timeout: { read: options.read ?? 5000, write: options.write ?? 5000, idle: 5000 },

@@ -20,7 +20,7 @@ async function startClient(t: Test): Promise<{ recorder: Recorder, client: Clien
   mock.timers.enable({ apis: ['setInterval'] })
   t.teardown(() => { mock.timers.reset() })
   const recorder = await startRecorder()
-  const client = createClient({ connections: 2, keepAliveMs: 600_000, connectMs: 1000 })
+  const client = createClient({ connections: 2, keepAliveMs: 600_000, connectMs: 1000, refusePeer: () => undefined })
   t.teardown(async () => {
     await recorder.close()
     await client.close()

@@ -1,6 +1,7 @@
 /** The HTTP/1.1 client that requests are forwarded with: a pool for each upstream and way of connecting, shared by all rules. */
 import type { Upstream } from '../../access/pipeline.js'
 import { GatewayError } from '../../errors.js'
+import type { RefusePeer } from '../own-listeners.js'
 import { targetOf } from './dial.js'
 import type { Exchange } from './exchange.js'
 import { createPool, type Pool } from './pool.js'
@@ -13,6 +14,7 @@ export interface ClientOptions {
   readonly keepAliveMs: number
   /** Milliseconds that connecting may take when the rule does not say. */
   readonly connectMs: number
+  readonly refusePeer: RefusePeer
 }
 
 export interface Client {
@@ -52,7 +54,8 @@ export function createClient(options: ClientOptions): Client {
     const connectMs = timeout?.connect ?? options.connectMs
     const key = `${origin} ${connectMs} ${keepsAlive(upstream)} ${tls?.id ?? ''}`
     const pool = pools.get(key) ?? createPool({
-      target: targetOf(origin, tls), connections: options.connections, connectMs, keepAliveMs: keepsAlive(upstream) ? options.keepAliveMs : 0,
+      target: targetOf(origin, tls, options.refusePeer), connections: options.connections, connectMs,
+      keepAliveMs: keepsAlive(upstream) ? options.keepAliveMs : 0,
     })
     pools.set(key, pool)
     byUpstream.set(upstream, pool)

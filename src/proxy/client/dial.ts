@@ -3,6 +3,7 @@ import { connect as connectTcp, isIP, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 
 import type { UpstreamTls } from '../../access/pipeline.js'
+import type { RefusePeer } from '../own-listeners.js'
 
 /** What is behind an origin. */
 export interface Target {
@@ -10,6 +11,7 @@ export interface Target {
   readonly port: number
   readonly isTls: boolean
   readonly tls: UpstreamTls | undefined
+  readonly refusePeer: RefusePeer
   /** The last TLS session, which the next handshake may resume. */
   session: Buffer | undefined
 }
@@ -26,10 +28,10 @@ export interface DialEvents {
 const probeAfterMs = 60_000
 
 /** `http(s)://host:port` as somewhere to connect to. */
-export function targetOf(origin: string, tls: UpstreamTls | undefined): Target {
+export function targetOf(origin: string, tls: UpstreamTls | undefined, refusePeer: RefusePeer): Target {
   const { protocol, hostname, port } = new URL(origin)
   const isTls = protocol === 'https:'
-  return { host: hostname.replace(/^\[|\]$/g, ''), port: Number(port || (isTls ? 443 : 80)), isTls, tls, session: undefined }
+  return { host: hostname.replace(/^\[|\]$/g, ''), port: Number(port || (isTls ? 443 : 80)), isTls, tls, refusePeer, session: undefined }
 }
 
 /** A socket on its way; what becomes of it is in its events, and in these. */
@@ -37,17 +39,19 @@ export function dial(target: Target, events: DialEvents): Socket {
   return target.isTls ? dialTls(target, events) : dialTcp(target, events)
 }
 
-function dialTcp({ host, port }: Target, { onReady, onRead, readBuffer }: DialEvents): Socket {
+function dialTcp({ host, port, refusePeer }: Target, { onReady, onRead, readBuffer }: DialEvents): Socket {
   const socket = connectTcp({
     host, port, noDelay: true, keepAlive: true, keepAliveInitialDelay: probeAfterMs,
     // Node hands out no buffer of its own for each read, and no stream is between the socket and the parser.
     onread: { buffer: readBuffer, callback: (size, buffer) => onRead((buffer as Buffer).subarray(0, size)) },
   })
-  return socket.once('connect', onReady)
+  return socket.once('connect', () => {
+    if (admitPeer(socket, refusePeer)) onReady()
+  })
 }
 
 function dialTls(target: Target, { onReady, onRead }: DialEvents): Socket {
-  const { host, port, tls, session } = target
+  const { host, port, tls, refusePeer, session } = target
   const socket = connectTls({
     host, port, ALPNProtocols: ['http/1.1'],
     // The upstream's own name, whatever Host the client sends.
@@ -55,8 +59,16 @@ function dialTls(target: Target, { onReady, onRead }: DialEvents): Socket {
     ...(tls !== undefined && { secureContext: tls.context, rejectUnauthorized: tls.verify }),
     ...(session !== undefined && { session }),
   })
+  socket.prependOnceListener('connect', () => admitPeer(socket, refusePeer)) // before Node begins the handshake
   socket.setNoDelay(true).setKeepAlive(true, probeAfterMs)
   socket.on('session', (fresh: Buffer) => { target.session = fresh })
   socket.on('data', (bytes: Buffer) => onRead(bytes) || socket.pause())
   return socket.once('secureConnect', onReady)
+}
+
+/** Ends a connection to whoever must not get a byte; says whether it goes on. */
+function admitPeer(socket: Socket, refusePeer: RefusePeer): boolean {
+  const refusal = refusePeer(socket)
+  if (refusal !== undefined) socket.destroy(refusal)
+  return refusal === undefined
 }
