@@ -5,7 +5,7 @@ await showPromises({
   name: 'chaos',
   usage: `npm run chaos -- [options]
 Kills, freezes, cuts and restarts what the gateway stands on, under load, and says what its clients noticed.
-About twenty minutes; redis-server and haproxy have to be installed.
+About twenty minutes; redis-server, haproxy and faketime have to be installed.
   --rounds N       kills per store, and restarts of each replica (10)`,
   options: { rounds: { type: 'string' } },
   runs({ quick, rounds: given }) {
@@ -22,6 +22,7 @@ About twenty minutes; redis-server and haproxy have to be installed.
       { file: 'test/security/robustness.test.ts', promises: ['L13'], env: {} },
       { file: 'test/crash/repeats.test.ts', promises: ['L14'], env: { REPEAT_REQUESTS: quick ? 1_000 : 10_000 } },
       { file: 'test/crash/boot.test.ts', promises: ['L15'], env: { BOOTS: quick ? 5 : 20 } },
+      { file: 'test/crash/clock.test.ts', promises: ['L19'], env: {} },
       {
         file: 'test/crash/crossing.test.ts', promises: ['L17'],
         env: { CROSSING_USERS: quick ? 100 : 1_000, CROSSING_REQUESTS: quick ? 6_000 : 200_000 },

@@ -28,8 +28,8 @@ const newestPauseMs = 30_000
 const readTimeoutMs = 5_000
 const maxBytes = 1_048_576
 
-/** `location` is a `file://`, `http://` or `https://` URL; paths may be relative to `baseDir`. */
-export function createJwksSource(location: string, baseDir: string, fetchBounded: FetchBounded, now: () => number = Date.now): JwksSource {
+/** `location` is a `file://`, `http://` or `https://` URL; paths may be relative to `baseDir`. `now`, in milliseconds, is a clock that nobody sets. */
+export function createJwksSource(location: string, baseDir: string, fetchBounded: FetchBounded, now: () => number = () => performance.now()): JwksSource {
   let known: { readonly jwks: Jwks, readonly readAt: number } | undefined
   let reading: { readonly done: Promise<void>, readonly since: number } | undefined
   let failure: { readonly error: Error, readonly at: number } | undefined

@@ -22,12 +22,12 @@ export function watchPath(path: string, changed: () => void): PathWatch {
   let closed = false
 
   function noticed(): void {
-    since ??= Date.now()
+    since ??= performance.now()
     clearTimeout(timer)
     timer = setTimeout(() => {
       since = undefined
       changed()
-    }, Math.min(quietMs, Math.max(0, since + patienceMs - Date.now())))
+    }, Math.min(quietMs, Math.max(0, since + patienceMs - performance.now())))
     timer.unref()
   }
 

@@ -15,8 +15,8 @@ import { isUuid, requiredId, visitorSession, type Visit } from './visit.js'
 /** A flow that a submit may go on with, or the answer that ends the submit. */
 export type TakenUp = { readonly flow: Flow } | { readonly reply: Reply }
 
-/** Clocks of several gateways may differ by this much (security X15). */
-const clockToleranceMs = 60_000
+/** Clocks of several gateways may differ by this much (security X15, L19). */
+const clockToleranceMs = 120_000
 
 /**
  * Begins a flow and sends the browser to the page that shows it (contract 1.5). Whoever is logged in goes to
@@ -73,7 +73,7 @@ export async function takeUp(readId: () => string, kinds: readonly FlowKind[], v
   if (!isBoundTo(flow.csrfBinding, visit.csrfCookie)) throw csrfInvalid()
 
   if (found.consumed) return { reply: await startAgain(flow, { code: 'flow_used' }, visit, service) }
-  if (Date.now() >= flow.expiresAt) return { reply: await startAgain(flow, { code: 'flow_expired' }, visit, service) }
+  if (found.expired) return { reply: await startAgain(flow, { code: 'flow_expired' }, visit, service) }
   if (flow.issuedAt > Date.now() + clockToleranceMs) {
     const method = service.model.methods[0] as Method
     return { reply: await refuse(flow, method, [{ code: 'flow_issued_in_future', params: { kind: flow.kind } }], {}, visit, service) }

@@ -93,7 +93,8 @@ export function withSessionCache(
         underWay.delete(lookUp)
       }
     },
-    touchSession: (tokenHash, at) => changing(() => { forgetSession(tokenHash) }, store.touchSession(tokenHash, at)),
+    touchSession: (tokenHash, at, idleMs) => changing(() => { forgetSession(tokenHash) }, store.touchSession(tokenHash, at, idleMs)),
+    endIdleSession: (tokenHash, idleMs) => changing(() => { forgetSession(tokenHash) }, store.endIdleSession(tokenHash, idleMs)),
     deleteSession: tokenHash => changing(() => { forgetSession(tokenHash) }, store.deleteSession(tokenHash)),
     deleteSessionsOf: (id, except) => changing(() => { forgetIdentity(id) }, store.deleteSessionsOf(id, except)),
     updateIdentity: next => changing(() => { forgetIdentity(next.id) }, store.updateIdentity(next)),

@@ -63,6 +63,9 @@ export function createSessions(store: Store, options: SessionOptions): Sessions 
   // An idle limit shorter than the interval would end sessions that are in use.
   const touchAfterMs = idleLifespanMs === 0 ? touchIntervalMs : Math.min(touchIntervalMs, idleLifespanMs / 4)
 
+  /** Also when it was used in a future that this clock has been set back from: the store wants to hear of use by its own clock. */
+  const isTouchDue = (at: number, { lastSeenAt }: Session): boolean =>
+    at >= lastSeenAt + touchAfterMs || (idleLifespanMs > 0 && at <= lastSeenAt - touchAfterMs)
   const isIdle = ({ lastSeenAt }: Session): boolean => idleLifespanMs > 0 && now() >= lastSeenAt + idleLifespanMs
 
   return {
@@ -78,9 +81,9 @@ export function createSessions(store: Store, options: SessionOptions): Sessions 
         expiresAt: at + lifespanMs,
         lastSeenAt: at,
       }
-      await store.createSession(session)
+      await store.createSession(session, idleLifespanMs)
       observer?.issued()
-      const pushedOut = maxPerIdentity > 0 ? await endOldest(store, identity.id, maxPerIdentity) : 0
+      const pushedOut = maxPerIdentity > 0 ? await endOldest(store, session, maxPerIdentity) : 0
       if (pushedOut > 0) observer?.ended('limit', pushedOut)
       return { session, token }
     },
@@ -95,10 +98,12 @@ export function createSessions(store: Store, options: SessionOptions): Sessions 
       const at = now()
       if (at >= session.expiresAt) return undefined
       if (isIdle(session)) {
-        if (await store.deleteSession(session.tokenHash)) observer?.ended('idle', 1)
-        return undefined
+        // A clock that was set forward says so of everybody; that of the store decides (security X15).
+        const outcome = await store.endIdleSession(session.tokenHash, idleLifespanMs)
+        if (outcome === 'ended') observer?.ended('idle', 1)
+        if (outcome !== 'used') return undefined
       }
-      if (at >= session.lastSeenAt + touchAfterMs) await store.touchSession(session.tokenHash, at)
+      if (isTouchDue(at, session)) await store.touchSession(session.tokenHash, at, idleLifespanMs)
       return found
     },
 
@@ -130,11 +135,11 @@ export function createSessions(store: Store, options: SessionOptions): Sessions 
   }
 }
 
-/** How many there were. */
-async function endOldest(store: Store, identityId: string, limit: number): Promise<number> {
-  const sessions = await store.listSessionsOf(identityId)
-  if (sessions.length <= limit) return 0
-  const oldestFirst = [...sessions].sort((left, right) => left.issuedAt - right.issuedAt)
-  const ended = await Promise.all(oldestFirst.slice(0, sessions.length - limit).map(({ tokenHash }) => store.deleteSession(tokenHash)))
+/** How many there were. The newest is none of them, though by a clock that was set back it may look the oldest. */
+async function endOldest(store: Store, newest: Session, limit: number): Promise<number> {
+  const others = (await store.listSessionsOf(newest.identityId)).filter(({ id }) => id !== newest.id)
+  if (others.length < limit) return 0
+  const oldestFirst = others.sort((left, right) => left.issuedAt - right.issuedAt)
+  const ended = await Promise.all(oldestFirst.slice(0, others.length + 1 - limit).map(({ tokenHash }) => store.deleteSession(tokenHash)))
   return ended.filter(Boolean).length
 }

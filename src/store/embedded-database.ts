@@ -32,7 +32,8 @@ export interface Tables {
   readonly sessionIds: Database<string, string>
   /** `[identity id, token hash]`. */
   readonly sessionsOf: Database<true, [string, string]>
-  readonly flows: Database<{ readonly flow: Flow, readonly consumed: boolean }, string>
+  /** `expired` once somebody has seen that it is, whatever the clock says later. */
+  readonly flows: Database<{ readonly flow: Flow, readonly consumed: boolean, readonly expired?: true }, string>
   readonly errors: Database<StoredError, string>
   readonly attempts: Database<SignInAttempt, string>
   /** By name. */

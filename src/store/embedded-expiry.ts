@@ -32,11 +32,18 @@ export async function sweep({ write }: EmbeddedDatabase, now: () => number): Pro
   }
 }
 
+/** Notes of a flow whose time is over that it is, for good. */
+export function markExpired({ flows }: Tables, key: string, instant: number): void {
+  const found = flows.get(key)
+  if (found !== undefined && found.flow.expiresAt <= instant) flows.putSync(key, { ...found, expired: true })
+}
+
 function sweepBatch(tables: Tables, instant: number): number {
   const due = [...tables.expiry.getKeys({ end: [instant, '\u{10ffff}', ''], limit: batchSize })]
   for (const hint of due) {
     const [, table, key] = hint
     if (endOf(tables, table as Expiring, key) <= instant) forget(tables, table as Expiring, key)
+    else if (table === 'flows') markExpired(tables, key, instant)
     tables.expiry.removeSync(hint)
   }
   return due.length

@@ -13,8 +13,10 @@ export function embeddedLimits(now: () => number): Pick<Store, 'takeToken'> {
   return {
     takeToken(bucket, { burst, intervalMs }) {
       const at = now()
-      const full = Math.max(fullAt.get(bucket) ?? 0, at) + intervalMs
-      const waitMs = full - intervalMs * burst - at
+      const longestMs = intervalMs * burst
+      const known = fullAt.get(bucket) ?? 0
+      const full = Math.max(known > at + longestMs ? at : known, at) + intervalMs
+      const waitMs = full - longestMs - at
       if (waitMs > 0) return Promise.resolve(Math.ceil(waitMs))
       fullAt.set(bucket, full)
       return Promise.resolve(0)

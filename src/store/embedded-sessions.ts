@@ -4,10 +4,11 @@ import { underneath } from './embedded-identities.js'
 import { expireAt, expiredSessions } from './embedded-expiry.js'
 import { idPart } from './keys.js'
 import type { Session } from './records.js'
+import { clockToleranceMs } from './retention.js'
 import type { Store } from './store.js'
 
 type Sessions = Pick<Store,
-  'createSession' | 'findSession' | 'findSessionById' | 'touchSession' | 'deleteSession' | 'deleteSessionsOf' | 'listSessionsOf' | 'countSessions'>
+  'createSession' | 'findSession' | 'findSessionById' | 'touchSession' | 'endIdleSession' | 'deleteSession' | 'deleteSessionsOf' | 'listSessionsOf' | 'countSessions'>
 
 /** The part of the store that keeps sessions. */
 export function embeddedSessions({ read, write, writeThrough }: EmbeddedDatabase, now: () => number): Sessions {
@@ -30,11 +31,17 @@ export function embeddedSessions({ read, write, writeThrough }: EmbeddedDatabase
       expireAt(tables, session.expiresAt, 'sessions', key)
     }),
 
-    findSession: tokenHash => read(tables => {
-      const session = live(tables, idPart(tokenHash))
-      const identity = session && tables.identities.get(idPart(session.identityId))
-      return session && identity && { session, identity }
-    }),
+    async findSession(tokenHash) {
+      const found = await read(({ sessions, identities }) => {
+        const session = sessions.get(idPart(tokenHash))
+        const identity = session && identities.get(idPart(session.identityId))
+        return session && identity && { session, identity }
+      })
+      if (found === undefined || found.session.expiresAt > now()) return found
+      // What was seen to be over stays so when the clock is set back. A disk that can't be written to is learnt of elsewhere.
+      await write(tables => { remove(tables, found.session) }).catch(() => undefined)
+      return undefined
+    },
 
     findSessionById: id => read(tables => {
       const key = tables.sessionIds.get(idPart(id))
@@ -43,7 +50,17 @@ export function embeddedSessions({ read, write, writeThrough }: EmbeddedDatabase
 
     touchSession: (tokenHash, lastSeenAt) => write(tables => {
       const session = live(tables, idPart(tokenHash))
-      if (session !== undefined && session.lastSeenAt < lastSeenAt) tables.sessions.putSync(idPart(tokenHash), { ...session, lastSeenAt })
+      if (session === undefined) return
+      const wasAhead = session.lastSeenAt > now() + clockToleranceMs
+      if (session.lastSeenAt < lastSeenAt || wasAhead) tables.sessions.putSync(idPart(tokenHash), { ...session, lastSeenAt })
+    }),
+
+    endIdleSession: (tokenHash, idleMs) => writeThrough(tables => {
+      const session = live(tables, idPart(tokenHash))
+      if (session === undefined) return 'gone'
+      if (now() < session.lastSeenAt + idleMs) return 'used'
+      remove(tables, session)
+      return 'ended'
     }),
 
     deleteSession: tokenHash => writeThrough(tables => {

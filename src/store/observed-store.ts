@@ -13,7 +13,7 @@ const operations: Readonly<Record<StoreOperation, true>> = {
   createIdentity: true, findIdentity: true, findIdentityByIdentifier: true, updateIdentity: true, deleteIdentity: true, listIdentities: true, countIdentities: true,
   saveFlow: true, findFlow: true, consumeFlow: true, releaseFlow: true,
   saveAttempt: true, takeAttempt: true,
-  createSession: true, findSession: true, findSessionById: true, touchSession: true, deleteSession: true, deleteSessionsOf: true, listSessionsOf: true,
+  createSession: true, findSession: true, findSessionById: true, touchSession: true, endIdleSession: true, deleteSession: true, deleteSessionsOf: true, listSessionsOf: true,
   countSessions: true,
   saveError: true, findError: true,
   takeToken: true,

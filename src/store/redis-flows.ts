@@ -24,10 +24,14 @@ export function redisFlows({ call, run }: RedisCommands, keyPrefix: string, now:
     },
 
     async findFlow(id) {
-      const [doc, consumed] = await call('HMGET', flowKey(id), 'doc', 'consumed') as [string | null, string | null]
+      const [[doc, consumed], ttlMs] = await Promise.all([
+        call('HMGET', flowKey(id), 'doc', 'consumed') as Promise<[string | null, string | null]>,
+        call('PTTL', flowKey(id)) as Promise<number>,
+      ])
       if (doc === null) return undefined
       const flow = JSON.parse(doc) as Flow
-      return flow.expiresAt + flowRetentionMs <= now() ? undefined : { flow, consumed: consumed !== null }
+      if (flow.expiresAt + flowRetentionMs <= now()) return undefined
+      return { flow, consumed: consumed !== null, expired: flow.expiresAt <= now() || ttlMs <= flowRetentionMs }
     },
 
     consumeFlow: async id => await run(consume, [flowKey(id)], []) === 1,

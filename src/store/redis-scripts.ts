@@ -13,8 +13,18 @@ export const compareAndSet = script(`
   return 1
 `)
 
-/** `[key], [ttlMs, field, value, ...]`: writes fields of a hash and sets its end; a \`ttlMs\` that is not positive removes it. */
+/**
+ * `[key], [ttlMs, field, value, ...]`: writes fields of a hash. Its end is set once, when it is made, so that no clock that
+ * was set since can put it off; a `ttlMs` that is not positive makes nothing.
+ */
 export const putFields = script(`
   redis.call('HSET', KEYS[1], unpack(ARGV, 2))
-  return redis.call('PEXPIRE', KEYS[1], ARGV[1])
+  return redis.call('PEXPIRE', KEYS[1], ARGV[1], 'NX')
 `)
+
+/** Begins a script that needs the time: `now`, in milliseconds, by the clock of Redis; `format` writes such a number in full. */
+export const redisNow = `
+  local time = redis.call('TIME')
+  local now = time[1] * 1000 + math.floor(time[2] / 1000)
+  local function format(instant) return string.format('%.0f', instant) end
+`

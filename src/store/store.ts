@@ -5,10 +5,13 @@
  */
 import type { Flow, IdentifierClaim, Identity, Session, SignInAttempt, StoredError } from './records.js'
 
-/** A flow as found, and whether its one submit has been spent. */
+/** A flow as found. */
 export interface FoundFlow {
   readonly flow: Flow
+  /** Its one submit has been spent. */
   readonly consumed: boolean
+  /** Its time is over: by the clock of this process, or by what the store knows better (security X15). */
+  readonly expired: boolean
 }
 
 /** A session together with its owner. */
@@ -58,7 +61,7 @@ export interface Store {
   /** Of the identities there are, how many were created from each instant up to the next: one number less than instants, which rise. */
   countIdentities(instants: readonly number[]): Promise<number[]>
 
-  /** Writes or overwrites; whether the flow is consumed does not change. Forgotten `flowRetentionMs` (`retention.ts`) after it expires. */
+  /** Writes or overwrites; whether the flow is consumed or expired does not change. Forgotten `flowRetentionMs` (`retention.ts`) after it expires. */
   saveFlow(flow: Flow): Promise<void>
   findFlow(id: string): Promise<FoundFlow | undefined>
   /** Spends the flow's one submit: true for exactly one caller, however many ask at once. */
@@ -71,14 +74,19 @@ export interface Store {
   /** Finds an attempt and forgets it: of all who ask for it one gets it. */
   takeAttempt(key: string): Promise<SignInAttempt | undefined>
 
-  /** Forgotten at `session.expiresAt` by itself. Nothing is written when the identity is gone or the end is past. */
-  createSession(session: Session): Promise<void>
+  /**
+   * Forgotten at `session.expiresAt` by itself, and by a store that has a clock of its own once it was not touched for
+   * `idleMs` (absent or 0: no limit). Nothing is written when the identity is gone or the end is past.
+   */
+  createSession(session: Session, idleMs?: number): Promise<void>
   /** The session with that token hash and the identity that owns it; `undefined` when either is gone or it has expired. */
   findSession(tokenHash: string): Promise<FoundSession | undefined>
   /** The session with that public id; `undefined` when it is gone or has expired. */
   findSessionById(id: string): Promise<Session | undefined>
-  /** Notes that a session was used; nothing when it is gone. Never brings a deleted session back. */
-  touchSession(tokenHash: string, lastSeenAt: number): Promise<void>
+  /** Notes that a session was used; nothing when it is gone. Never brings a deleted session back. `idleMs` counts from now on. */
+  touchSession(tokenHash: string, lastSeenAt: number, idleMs?: number): Promise<void>
+  /** Ends a session that nobody has used for that long, by the store's clock if it has one: it was `used`, or it is `gone`. */
+  endIdleSession(tokenHash: string, idleMs: number): Promise<'ended' | 'used' | 'gone'>
   /** False when there was none. */
   deleteSession(tokenHash: string): Promise<boolean>
   /** How many there were. `except` names a token hash that stays. */

@@ -1,4 +1,4 @@
-/** The programs that tests need beyond npm: a Redis, a browser, a balancer, a Prometheus, and what makes certificates: openssl, and an ACME authority. */
+/** The programs that tests need beyond npm: a Redis, a browser, a balancer, a Prometheus, what makes certificates: openssl and an ACME authority, and what sets clocks. */
 import { spawnSync } from 'node:child_process'
 import { accessSync, constants } from 'node:fs'
 import { delimiter, join } from 'node:path'
@@ -10,6 +10,7 @@ const needed = [
   { program: 'prometheus', debianPackage: 'prometheus' },
   { program: 'openssl', debianPackage: 'openssl' },
   { program: 'pebble', debianPackage: 'pebble' },
+  { program: 'faketime', debianPackage: 'faketime' },
 ]
 
 /**

@@ -46,7 +46,7 @@ t.test('X4 commands that are under way when the connection breaks are reported, 
   t.ok(performance.now() - broken < timeoutMs, 'at once, not after the timeout')
   await redis.restart()
   await until(() => works(store))
-  t.strictSame(await store.findFlow(flow.id), { flow, consumed: false }, 'nobody spent the flow')
+  t.strictSame(await store.findFlow(flow.id), { flow, consumed: false, expired: false }, 'nobody spent the flow')
 })
 
 t.test('X2 a frozen Redis: every method says `store_unavailable` in time, and all works once it thaws', { skip }, async t => {
@@ -203,6 +203,7 @@ async function everyMethodIsUnavailable(t: Test, store: Store, withinMs: number)
     findSession: () => store.findSession(session.tokenHash),
     findSessionById: () => store.findSessionById(session.id),
     touchSession: () => store.touchSession(session.tokenHash, 1),
+    endIdleSession: () => store.endIdleSession(session.tokenHash, 1),
     deleteSession: () => store.deleteSession(session.tokenHash),
     deleteSessionsOf: () => store.deleteSessionsOf(identity.id),
     listSessionsOf: () => store.listSessionsOf(identity.id),

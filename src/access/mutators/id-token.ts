@@ -7,6 +7,7 @@ import { durationMs } from '../../config/duration.js'
 import { GatewayError } from '../../errors.js'
 import type { JsonObject } from '../../store/records.js'
 import { ConfigMistake } from '../config-mistake.js'
+import { isJsonObject } from '../json.js'
 import type { ImportedSigningKey, KeySets } from '../key-sets.js'
 import type { AuthenticationSession, Handler, Mutator } from '../pipeline.js'
 import { parseJsonObject } from '../remote-json.js'
@@ -49,14 +50,20 @@ export const idToken: Handler<Mutator> = {
         const key = await signingKey(keySets, jwksUrl)
         const question = ['id_token', issuer, ttlMs, jwksUrl, key.kid, key.alg, session.subject, rendered] as const
         const known = cache.enabled ? responses.get(question) : undefined
-        if (typeof known === 'string') return withToken(session, known)
+        if (isJsonObject(known) && isOfNow(known, ttlMs)) return withToken(session, known['token'] as string)
 
         const token = await sign({ ...readClaims(rendered), ...reserved(issuer, session.subject, ttlMs) }, key)
-        if (cache.enabled) responses.set(question, token, ttlMs * 0.9)
+        if (cache.enabled) responses.set(question, { token, signedAt: Date.now() }, ttlMs * 0.9)
         return withToken(session, token)
       },
     }
   },
+}
+
+/** Whether a token kept in memory is good by the clock as it is now: it may have been set since (security X15). */
+function isOfNow({ signedAt }: JsonObject, ttlMs: number): boolean {
+  const age = Date.now() - Number(signedAt)
+  return age >= -1_000 && age < ttlMs
 }
 
 async function signingKey(keySets: KeySets, location: string): Promise<ImportedSigningKey> {

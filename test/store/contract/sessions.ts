@@ -83,6 +83,46 @@ export function sessionContract(contract: Contract): void {
     t.equal(await store.findSession(session.tokenHash), undefined, 'nor lengthens it')
   })
 
+  contract('X15 a session that was over stays so when the clock is set back, and one that was not is as good as before', async (t, store, place) => {
+    const identity = newIdentity({ password: ['ann'] })
+    const [short, long] = [newSession(identity, { expiresAt: Date.now() + 1_000 }), newSession(identity)]
+    await store.createIdentity(identity)
+    for (const session of [short, long]) await store.createSession(session)
+    place.advanceClock(hour / 2)
+    t.equal(await store.findSession(short.tokenHash), undefined)
+    t.ok(await store.findSession(long.tokenHash))
+    await new Promise(resolve => setTimeout(resolve, 1_100)) // Redis has a clock of its own
+    place.advanceClock(-hour)
+    t.equal(await store.findSession(short.tokenHash), undefined)
+    t.ok(await store.findSession(long.tokenHash))
+    t.strictSame((await store.listSessionsOf(identity.id)).map(({ id }) => id), [long.id])
+  })
+
+  contract('X15 a session is ended for not being used once that is so, for exactly one caller', async (t, store, place) => {
+    const identity = newIdentity({ password: ['ann'] })
+    const [used, unused] = [newSession(identity), newSession(identity)]
+    await store.createIdentity(identity)
+    for (const session of [used, unused]) await store.createSession(session, 2_000)
+    t.equal(await store.endIdleSession(newHash(), 300), 'gone')
+    t.equal(await store.endIdleSession(unused.tokenHash, 2_000), 'used')
+    await new Promise(resolve => setTimeout(resolve, 500)) // Redis has a clock of its own
+    await store.touchSession(used.tokenHash, Date.now(), 2_000)
+    const outcomes = await Promise.all(Array.from({ length: 10 }, () => store.endIdleSession(unused.tokenHash, 300)))
+    t.strictSame(outcomes.sort(), ['ended', ...Array.from({ length: 9 }, () => 'gone')])
+    t.equal(await store.endIdleSession(used.tokenHash, 300), 'used')
+    t.strictSame((await store.listSessionsOf(identity.id)).map(({ id }) => id), [used.id])
+    t.equal(await store.countSessions(), 1)
+
+    place.advanceClock(-hour)
+    await store.touchSession(used.tokenHash, Date.now() - hour, 2_000)
+    place.advanceClock(2 * hour)
+    await store.touchSession(used.tokenHash, Date.now() + hour, 2_000)
+    place.advanceClock(-hour)
+    await store.touchSession(used.tokenHash, Date.now(), 2_000)
+    const lastSeenAt = (await store.findSession(used.tokenHash))?.session.lastSeenAt ?? 0
+    t.ok(Math.abs(lastSeenAt - Date.now()) < 130_000, 'a clock that was set leaves no last use in the future')
+  })
+
   contract('a session that is deleted is gone at once, for exactly one caller', async (t, store) => {
     const identity = newIdentity({ password: ['ann'] })
     const session = newSession(identity)

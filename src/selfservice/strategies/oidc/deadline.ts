@@ -5,11 +5,11 @@ export type InTime = <Answer>(answer: Promise<Answer>) => Promise<Answer>
 
 /** A limit that begins now. */
 export function startDeadline(ms: number): InTime {
-  const end = Date.now() + ms
+  const end = performance.now() + ms
   return async answer => {
     let timer: NodeJS.Timeout | undefined
     const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => { reject(new Error(`no answer within ${ms} ms`)) }, Math.max(0, end - Date.now()))
+      timer = setTimeout(() => { reject(new Error(`no answer within ${ms} ms`)) }, Math.max(0, end - performance.now()))
     })
     return Promise.race([answer, late]).finally(() => { clearTimeout(timer) })
   }

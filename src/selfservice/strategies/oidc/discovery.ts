@@ -38,8 +38,8 @@ export function createDiscovery(options: DiscoveryOptions): () => Promise<Config
   let asking: Promise<Configuration> | undefined
 
   return async () => {
-    if (known !== undefined && Date.now() < known.until) return known.configuration
-    if (failed !== undefined && Date.now() < failed.until) {
+    if (known !== undefined && performance.now() < known.until) return known.configuration
+    if (failed !== undefined && performance.now() < failed.until) {
       // What was true an hour ago most likely still is.
       if (known !== undefined) return known.configuration
       throw failed.error
@@ -50,12 +50,12 @@ export function createDiscovery(options: DiscoveryOptions): () => Promise<Config
   async function ask(): Promise<Configuration> {
     try {
       const configuration = await discover(options)
-      known = { configuration, until: Date.now() + freshMs }
+      known = { configuration, until: performance.now() + freshMs }
       failed = undefined
       return configuration
     } catch (error) {
       const pauseMs = Math.min(failed === undefined ? firstPauseMs : 2 * failed.pauseMs, longestPauseMs)
-      failed = { error, until: Date.now() + pauseMs, pauseMs }
+      failed = { error, until: performance.now() + pauseMs, pauseMs }
       if (known !== undefined) return known.configuration
       throw error
     }

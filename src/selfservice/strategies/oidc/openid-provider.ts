@@ -83,16 +83,17 @@ export function createOpenidProvider(settings: OpenidSettings, onFailure: (detai
   }
 
   function createSignatureCheck(fetch: ProviderFetch): (configuration: Configuration, idToken: string) => Promise<void> {
-    let keys: { readonly url: string, readonly find: ReturnType<typeof createRemoteJWKSet> } | undefined
+    let keys: { readonly url: string, readonly find: ReturnType<typeof createRemoteJWKSet>, readonly madeAt: number } | undefined
 
     return async (configuration, idToken) => {
       const { jwks_uri: url = '', id_token_signing_alg_values_supported: supported = algorithms } = configuration.serverMetadata()
-      if (keys?.url !== url) {
+      // Its own limits go by a clock that somebody may set back.
+      if (keys?.url !== url || performance.now() > keys.madeAt + jwksFreshMs) {
         // An unknown key makes it ask once more, but not again and again (security O11).
         const find = createRemoteJWKSet(new URL(url), {
           [customFetch]: fetch, timeoutDuration: exchangeTimeoutMs, cooldownDuration: jwksCooldownMs, cacheMaxAge: jwksFreshMs,
         })
-        keys = { url, find }
+        keys = { url, find, madeAt: performance.now() }
       }
       try {
         await compactVerify(idToken, keys.find, { algorithms: algorithms.filter(name => supported.includes(name)) })
