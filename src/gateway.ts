@@ -20,7 +20,7 @@ import { createRequestBody } from './http/request-body.js'
 import { createUpgradeResponse } from './http/upgrade-request.js'
 import type { Log } from './log.js'
 import type { RequestMetrics } from './metrics/requests.js'
-import type { Forwarder, ForwardOutcome } from './proxy/forward.js'
+import type { Forwarder } from './proxy/forward.js'
 import type { Upgrader } from './proxy/upgrade.js'
 import { logExchange, logUpgrade, type OnEnd } from './request-log.js'
 import { createSelfServiceScope, selfServiceRoutes } from './selfservice/routes.js'
@@ -90,27 +90,30 @@ export function publicHandler({ readRequest, cors, selfService, rules, forwarder
     }
 
     const decision = await decide(request, rules(), exchange)
-    const { error } = await timed(forwarder.forward(req, res, request, decision), res, exchange)
-    if (error !== undefined) exchange.failure = error
+    const startedAt = performance.now()
+    try {
+      const { status, error } = await forwarder.forward(req, res, request, decision)
+      const ms = performance.now() - startedAt
+      exchange.upstream = res.headersSent ? { ms, status } : { ms }
+      if (error !== undefined) exchange.failure = error
+    } catch (thrown) {
+      if (toGatewayError(thrown).code.startsWith('upstream_')) exchange.upstream = { ms: performance.now() - startedAt }
+      throw thrown
+    }
+  }
+
+  async function answerAnyway(...[req, res, exchange]: Parameters<Handle>): Promise<void> {
+    try {
+      await answer(req, res, exchange)
+    } catch (thrown) {
+      answerError(thrown, req, res, exchange)
+    }
   }
 
   return (req, res, exchange) => {
     logExchange(log, req, res, exchange, onEnd)
     if (hsts !== undefined && 'encrypted' in req.socket) res.setHeader('strict-transport-security', hsts)
-    answer(req, res, exchange).catch((thrown: unknown) => answerError(thrown, req, res, exchange))
-  }
-}
-
-/** Notes what the upstream answered and how long it took, also when it failed. */
-async function timed(forwarding: Promise<ForwardOutcome>, res: ServerResponse, exchange: ExchangeState): Promise<ForwardOutcome> {
-  const startedAt = performance.now()
-  try {
-    const outcome = await forwarding
-    exchange.upstream = { ms: performance.now() - startedAt, ...(res.headersSent ? { status: outcome.status } : {}) }
-    return outcome
-  } catch (thrown) {
-    if (toGatewayError(thrown).code.startsWith('upstream_')) exchange.upstream = { ms: performance.now() - startedAt }
-    throw thrown
+    void answerAnyway(req, res, exchange)
   }
 }
 

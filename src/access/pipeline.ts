@@ -15,8 +15,8 @@ type Awaitable<T> = T | Promise<T>
 /** What the matched rule and the request say, for templates and handlers (contracts: MatchContext). */
 export interface MatchContext {
   readonly ruleId: string
-  /** One text per capture group of the pattern, by opening parenthesis, named groups last; `''` for a group that took no part; empty for glob. As in the URL, percent-encoded. */
-  readonly captures: readonly string[]
+  /** One text per capture group of the pattern, by opening parenthesis, named groups last; `''` for a group that took no part; empty for glob. As in the URL, percent-encoded. Worked out when asked for: few rules use them. */
+  readonly captures: () => readonly string[]
   readonly request: AccessRequest
 }
 

@@ -67,18 +67,15 @@ export function createPublicServer(options: PublicServerOptions): Server {
   if (perAddress !== undefined) limitConnectionsPerAddress(server, perAddress, () => { onDropped('connections_per_address') })
   const slowBodies = watchSlowBodies({ bytesPerSecond: limits.minBodyRate, graceMs: timeout.read })
 
-  const exchanges = new WeakMap<Socket, Exchange>()
-  const connected = new Set<Socket>()
+  /** Every open connection and its last exchange; `undefined` before the first, and once it speaks another protocol. */
+  const exchanges = new Map<Socket, Exchange | undefined>()
   server.on(accepted, (socket: Socket) => {
-    if (connected.has(socket)) return // it comes again with each request that asked for another protocol
-    connected.add(socket)
-    socket.once('close', () => connected.delete(socket))
+    if (exchanges.has(socket)) return // it comes again with each request that asked for another protocol
+    exchanges.set(socket, undefined)
+    socket.once('close', () => exchanges.delete(socket))
   })
   ending?.addEventListener('abort', () => {
-    for (const socket of connected) {
-      const exchange = exchanges.get(socket)
-      if (exchange !== undefined) exchange.res.shouldKeepAlive = false
-    }
+    for (const exchange of exchanges.values()) if (exchange !== undefined) exchange.res.shouldKeepAlive = false
   })
 
   /** Pipelined requests wait their turn: an answer that is not its connection's next is not told when the client goes. */
@@ -130,7 +127,7 @@ export function createPublicServer(options: PublicServerOptions): Server {
       refuseHead(socket, new GatewayError('bad_request', { reason: 'a WebSocket handshake must not have a body' }))
       return
     }
-    exchanges.delete(socket)
+    exchanges.set(socket, undefined)
     socket.setTimeout(0)
     onUpgrade(req, socket, head, { requestId: requestIdOf(req) })
   })
@@ -147,7 +144,7 @@ export function createPublicServer(options: PublicServerOptions): Server {
     const exchange = exchanges.get(socket)
     const wasAwaited = exchange !== undefined && isBodyAwaited(exchange.req)
     setImmediate(() => {
-      if (movedBytes(socket) !== moved) return
+      if (socket.destroyed || movedBytes(socket) !== moved) return
       // A body that the upstream takes again since this very moment has not been waited for yet.
       if (exchange !== undefined && !wasAwaited && isBodyAwaited(exchange.req)) socket.setTimeout(socket.timeout ?? timeout.read)
       else cutStalled(socket, exchanges.get(socket), timeout, error => { refuseHead(socket, error) })

@@ -52,13 +52,47 @@ export function createForwarder(options: ForwarderOptions): Forwarder {
   const { connections, keepAlive: keepAliveMs, timeout: { connect: connectMs }, refusePeer } = options
   const client = createClient({ connections, keepAliveMs, connectMs, refusePeer })
 
-  function send(upstream: Upstream, answer: Omit<AnswerOptions, 'onComplete' | 'onClientGone' | 'onFailure'>): Promise<ForwardOutcome> {
-    const { res } = answer
-    return new Promise((resolve, reject) => {
-      let mayRepeat = isRepeatable(answer.method) && answer.body === undefined && answer.upload === undefined
+  /** The request as it goes out, and what is to be done with the answer. Throws what keeps it from going out. */
+  function prepare(req: IncomingMessage, res: ServerResponse, request: AccessRequest, decision: Decision, upstream: Upstream): Prepared {
+    if (!upstream.bodyOnSafeMethods) refuseBodyOnSafeMethod(req)
 
+    const maxBytes = upstream.maxBodyBytes ?? options.maxBodyBytes
+    const announced = req.headers['content-length']
+    if (maxBytes > 0 && Number(announced ?? 0) > maxBytes) throw new GatewayError('payload_too_large')
+
+    const change = changeOf(decision)
+    const fields = upstreamFields(request, decision, options.ownCookies)
+    const { method } = request
+    const path = upstreamPath(upstream, request.path) + request.query
+    const body = hasBody(req) ? request.body?.taken : undefined
+    if (body !== undefined && maxBytes > 0 && body.length > maxBytes) throw new GatewayError('payload_too_large')
+    const length = announced === undefined ? undefined : Number(announced)
+    const upload = body === undefined && hasBody(req) ? createUpload(req, res, length, maxBytes) : undefined
+    const personal = decision.session.subject !== ''
+    return {
+      res, method, body, upload,
+      head: requestHead(method, path, fields, client.keepsAlive(upstream), body?.length ?? (upload === undefined ? undefined : length ?? 'chunked')),
+      responseMs: upstream.timeout?.response ?? options.timeout.response,
+      bodyMs: options.timeout.body,
+      fieldsFor: head => clientFields(head.fields, { status: head.status, personal, change, ownCookies: options.ownCookies }),
+    }
+  }
+
+  return {
+    // What is thrown in here rejects.
+    forward: (req, res, request, decision) => new Promise((resolve, reject) => {
+      const { upstream } = decision.rule
+      if (upstream === undefined) throw new GatewayError('not_found', { detail: `rule ${decision.rule.id} has no upstream` })
+      const prepared = prepare(req, res, request, decision, upstream)
+      // Whoever left while the decision was made will never say so again, and would hold an upstream connection for ever.
+      if (res.destroyed || req.socket.destroyed) {
+        resolve({ status: 499, end: 'client_gone' })
+        return
+      }
+
+      let mayRepeat = isRepeatable(prepared.method) && prepared.body === undefined && prepared.upload === undefined
       const exchange = createAnswer({
-        ...answer,
+        ...prepared,
         onComplete: status => resolve({ status, end: 'complete' }),
         onClientGone: () => resolve({ status: res.headersSent ? res.statusCode : 499, end: 'client_gone' }),
         onFailure(error, { begun, tooOld }) {
@@ -77,42 +111,12 @@ export function createForwarder(options: ForwarderOptions): Forwarder {
         },
       })
       client.send(upstream, exchange)
-    })
-  }
-
-  return {
-    async forward(req, res, request, decision) {
-      const { upstream } = decision.rule
-      if (upstream === undefined) throw new GatewayError('not_found', { detail: `rule ${decision.rule.id} has no upstream` })
-      if (!upstream.bodyOnSafeMethods) refuseBodyOnSafeMethod(req)
-
-      const maxBytes = upstream.maxBodyBytes ?? options.maxBodyBytes
-      const announced = req.headers['content-length']
-      if (maxBytes > 0 && Number(announced ?? 0) > maxBytes) throw new GatewayError('payload_too_large')
-
-      const change = changeOf(decision)
-      // Whoever left while the decision was made will never say so again, and would hold an upstream connection for ever.
-      if (res.destroyed || req.socket.destroyed) return { status: 499, end: 'client_gone' }
-
-      const fields = upstreamFields(request, decision, options.ownCookies)
-      const { method } = request
-      const path = upstreamPath(upstream, request.path) + request.query
-      const body = hasBody(req) ? request.body?.taken : undefined
-      if (body !== undefined && maxBytes > 0 && body.length > maxBytes) throw new GatewayError('payload_too_large')
-      const length = announced === undefined ? undefined : Number(announced)
-      const upload = body === undefined && hasBody(req) ? createUpload(req, res, length, maxBytes) : undefined
-      const personal = decision.session.subject !== ''
-      return send(upstream, {
-        res, method, body, upload,
-        head: requestHead(method, path, fields, client.keepsAlive(upstream), body?.length ?? (upload === undefined ? undefined : length ?? 'chunked')),
-        responseMs: upstream.timeout?.response ?? options.timeout.response,
-        bodyMs: options.timeout.body,
-        fieldsFor: head => clientFields(head.fields, { status: head.status, personal, change, ownCookies: options.ownCookies }),
-      })
-    },
+    }),
     close: () => client.close(),
   }
 }
+
+type Prepared = Omit<AnswerOptions, 'onComplete' | 'onClientGone' | 'onFailure'>
 
 /** RFC 9110 9.2.2, but only where nothing is changed: what was done once and answered with a reset may be visible. */
 function isRepeatable(method: string): boolean {

@@ -71,5 +71,5 @@ export function rule(url: string, over: object = {}): object {
 
 /** Nobody yet, on the way through a pipeline. */
 export function nobody(request: AccessRequest, over: Partial<AuthenticationSession> = {}): AuthenticationSession {
-  return { subject: '', extra: undefined, header: {}, match: { ruleId: 'rule', captures: [], request }, ...over }
+  return { subject: '', extra: undefined, header: {}, match: { ruleId: 'rule', captures: () => [], request }, ...over }
 }

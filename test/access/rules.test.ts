@@ -69,7 +69,7 @@ t.test('C-3 a rule\'s config is merged over the global one: maps key by key, lis
   })], config)
   const request = accessRequest('GET', 'http://h/', { headers: { cookie: 'global=nobody; own=alice' } })
   const { rule: { authenticators: [entry], mutators: [mutator] }, captures } = rules.match(request)
-  const session = await entry?.authenticate({ subject: '', extra: undefined, header: {}, match: { ruleId: '', captures: captures(), request } })
+  const session = await entry?.authenticate({ subject: '', extra: undefined, header: {}, match: { ruleId: '', captures, request } })
   t.equal(session?.subject, 'alice@example.org')
   t.same((await mutator?.mutate(session as NonNullable<typeof session>))?.header, { 'x-global': 'global', 'x-both': 'own' })
   t.same(config.mutators.header?.config, { headers: { 'X-Global': 'global', 'X-Both': 'global' } }, 'the configuration is as it was')

@@ -20,7 +20,7 @@ export function authenticationSession(parts: SessionParts = {}): AuthenticationS
     subject: parts.subject ?? '',
     extra: parts.extra,
     header: parts.header ?? {},
-    match: { ruleId: 'rule', captures: parts.captures ?? [], request: accessRequest(parts) },
+    match: { ruleId: 'rule', captures: () => parts.captures ?? [], request: accessRequest(parts) },
   }
 }
 

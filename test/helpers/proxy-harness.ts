@@ -134,7 +134,7 @@ export function decideFixed(request: AccessRequest, upstream: Upstream): Decisio
   }
   const session = {
     subject: isClosed ? 'alice' : '', extra: undefined, header: isClosed ? { 'x-user': 'alice' } : {},
-    match: { ruleId: rule.id, captures: [], request },
+    match: { ruleId: rule.id, captures: () => [], request },
   }
   return { rule, session, stripped: new Set(['xuser']) }
 }

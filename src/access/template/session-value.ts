@@ -34,7 +34,7 @@ function struct(type: string, fields: Fields, rest: Partial<Typed> = {}): Typed 
 
 function matchContextValue({ captures, request }: MatchContext): Typed {
   return struct('authn.MatchContext', {
-    RegexpCaptureGroups: ['regexp_capture_groups', () => captures],
+    RegexpCaptureGroups: ['regexp_capture_groups', captures],
     URL: ['url', () => urlValue(request)],
     Method: ['method', () => request.method],
     Header: ['header', () => headerValue(requestFields(request))],

@@ -10,7 +10,7 @@ const required = { required_action: 'action', required_resource: 'resource' }
 
 function session(over: Partial<AuthenticationSession> = {}): AuthenticationSession {
   const asked = nobody(accessRequest('GET', 'http://gateway.test/users/1/posts'), { subject: 'alice', extra: { tenant: 't-1' }, ...over })
-  return { ...asked, match: { ...asked.match, captures: ['1', 'posts'] } }
+  return { ...asked, match: { ...asked.match, captures: () => ['1', 'posts'] } }
 }
 
 async function ask(test: Test, service: Pick<Service, 'url'>, config: object = {}): Promise<AuthenticationSession> {

@@ -10,7 +10,7 @@ import { accessRequest, nobody } from '../requests.js'
 
 function session(over: Partial<AuthenticationSession> = {}, query = '', headers: Readonly<Record<string, string>> = {}): AuthenticationSession {
   const asked = nobody(accessRequest('GET', `http://gateway.test/orders/4%202${query}`, { headers }), { subject: 'foo', extra: { bar: 'baz' }, header: { 'x-user': 'foo' }, ...over })
-  return { ...asked, match: { ...asked.match, captures: ['42'] } }
+  return { ...asked, match: { ...asked.match, captures: () => ['42'] } }
 }
 
 async function hydrate(test: Test, api: object, asked = session(), config: object = {}, services: Services = remoteServices(test)): Promise<AuthenticationSession> {

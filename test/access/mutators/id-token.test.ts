@@ -25,7 +25,7 @@ interface Asking { readonly subject?: string, readonly extra?: AuthenticationSes
 
 function session({ subject = 'foo', extra, captures = [] }: Asking = {}): AuthenticationSession {
   const asked = nobody(accessRequest('GET', 'http://gateway.test/', { headers: { authorization: 'Bearer of-the-client' } }), { subject, extra, header: { 'x-before': '1' } })
-  return { ...asked, match: { ...asked.match, captures } }
+  return { ...asked, match: { ...asked.match, captures: () => captures } }
 }
 
 async function token(test: Test, config: object, asking?: Asking, services: Services = remoteServices(test)): Promise<string> {
