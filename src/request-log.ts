@@ -4,6 +4,7 @@ import type { Socket } from 'node:net'
 
 import type { GatewayError } from './errors.js'
 import type { ExchangeState } from './http/exchange.js'
+import { atTurnsEnd } from './http/turns-end.js'
 import type { Log } from './log.js'
 
 /** Learns what became of a request. `status` is absent when the client went away before its answer was whole. */
@@ -18,26 +19,13 @@ export function logExchange(log: Log, req: IncomingMessage, res: ServerResponse,
   const { remoteAddress } = req.socket // which it forgets when it is closed
   res.on('close', () => {
     const ms = performance.now() - startedAt
-    afterThisTurn(() => {
+    // Whoever waits for the end of the exchange may have more to note, and is told after this event.
+    atTurnsEnd(() => {
       const status = statusOf(res, exchange)
       onEnd?.(exchange, status, ms)
       write(log, req, exchange, { status: status ?? 499, ms, remoteAddress }, 'request')
     })
   })
-}
-
-/** What is to be done when whoever waits for the end of an exchange has noted what they know: they are told after its last event. */
-let atTurnsEnd: (() => void)[] = []
-
-/** One timer's worth of work for all exchanges that end in a turn of the event loop. */
-function afterThisTurn(task: () => void): void {
-  if (atTurnsEnd.push(task) === 1) setImmediate(endTurn)
-}
-
-function endTurn(): void {
-  const tasks = atTurnsEnd
-  atTurnsEnd = []
-  for (const task of tasks) task()
 }
 
 /** Makes the function that writes the line of a WebSocket handshake, once it is known what became of it, and tells `onEnd`. */

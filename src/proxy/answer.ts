@@ -1,6 +1,7 @@
 /** An upstream's answer on its way to the client: raw fields and bytes straight to the response, at the client's pace. */
 import type { ServerResponse } from 'node:http'
 
+import { atTurnsEnd } from '../http/turns-end.js'
 import type { Circumstances, Exchange } from './client/exchange.js'
 import type { ResponseHead } from './client/response-head.js'
 
@@ -30,6 +31,8 @@ export function createAnswer(options: AnswerOptions): Exchange {
   /** The first piece of the body, for as long as it may turn out to be all of it: then head and body are one write. */
   let held: Buffer | undefined
   let flushed = false
+  /** A whole body, to be written when the turn ends. */
+  let whole = ''
 
   res.on('close', () => {
     if (over) return
@@ -43,6 +46,13 @@ export function createAnswer(options: AnswerOptions): Exchange {
     const goesOn = piece.length <= maxJoined ? res.write(piece.toString('latin1'), 'latin1') : res.write(kept(piece))
     if (!goesOn) res.once('drain', resume)
     return goesOn
+  }
+
+  function endWhole(): void {
+    if (over) return
+    over = true
+    res.end(whole, 'latin1')
+    options.onComplete(res.statusCode)
   }
 
   function resume(): void {
@@ -86,11 +96,14 @@ export function createAnswer(options: AnswerOptions): Exchange {
 
     onEnd() {
       if (over) return
-      over = true
-      if (held === undefined) res.end()
-      else if (held.length <= maxJoined) res.end(held.toString('latin1'), 'latin1')
-      else res.end(kept(held))
-      options.onComplete(res.statusCode)
+      if (flushed || (held !== undefined && held.length > maxJoined)) {
+        over = true
+        res.end(held === undefined ? undefined : kept(held))
+        options.onComplete(res.statusCode)
+        return
+      }
+      whole = held === undefined ? '' : held.toString('latin1')
+      atTurnsEnd(endWhole)
     },
 
     onError(error, circumstances) {

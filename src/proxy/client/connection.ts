@@ -1,5 +1,6 @@
 /** One connection to an upstream: it carries one exchange at a time, and is destroyed whenever there is doubt about the next. */
 import { GatewayError } from '../../errors.js'
+import { atTurnsEnd } from '../../http/turns-end.js'
 import { hearOut } from './early-answer.js'
 import { dial, type Target } from './dial.js'
 import type { Carrier, Exchange, UploadSink } from './exchange.js'
@@ -42,6 +43,8 @@ export function createConnection({ target, connectMs, keepAliveMs, onIdle, onGon
   let inBody = false
   let paused = false
   let kept = false
+  /** The head of a request that goes out when the turn ends. */
+  let unsent: string | undefined
   /** The request's body has gone out, as far as it ever will. */
   let uploaded = true
   let uploadedBytes = 0
@@ -137,7 +140,8 @@ export function createConnection({ target, connectMs, keepAliveMs, onIdle, onGon
   function write({ head, body, upload, responseMs }: Exchange): void {
     ticksLeft = ticksOf(responseMs)
     if (upload === undefined && body === undefined) {
-      socket.write(head, 'latin1')
+      unsent = head
+      atTurnsEnd(sendHead)
       return
     }
     if (!hearsOut) hearOut(socket)
@@ -149,6 +153,12 @@ export function createConnection({ target, connectMs, keepAliveMs, onIdle, onGon
     process.nextTick(uncork) // what has come of an upload goes out with the head
   }
 
+  function sendHead(): void {
+    if (unsent === undefined || gone) return
+    socket.write(unsent, 'latin1')
+    unsent = undefined
+  }
+
   function uncork(): void {
     socket.uncork()
   }
@@ -156,6 +166,10 @@ export function createConnection({ target, connectMs, keepAliveMs, onIdle, onGon
   function receive(bytes: Buffer): void {
     if (exchange === undefined) { // nobody asked: whoever comes next must not get it (response desynchronisation)
       destroy()
+      return
+    }
+    if (unsent !== undefined) { // nor can this be an answer to what has not been said
+      lost(undefined)
       return
     }
     begun = true
