@@ -74,7 +74,9 @@ export function createPublicServer(options: PublicServerOptions): Server {
     exchanges.set(socket, undefined)
     socket.once('close', () => exchanges.delete(socket))
   })
+  let isEnding = ending?.aborted === true
   ending?.addEventListener('abort', () => {
+    isEnding = true
     for (const exchange of exchanges.values()) if (exchange !== undefined) exchange.res.shouldKeepAlive = false
   })
 
@@ -82,7 +84,7 @@ export function createPublicServer(options: PublicServerOptions): Server {
   function begin(req: IncomingMessage, res: ServerResponse): void {
     const { socket } = req
     if (socket.writableEnded) return // refused before it was a request; whoever was told so must not be served
-    if (ending?.aborted) res.shouldKeepAlive = false
+    if (isEnding) res.shouldKeepAlive = false
     const before = exchanges.get(socket)
     const isWaiting = before !== undefined && !before.res.closed
     const state: ExchangeState = { requestId: requestIdOf(req) }

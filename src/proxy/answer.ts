@@ -43,7 +43,7 @@ export function createAnswer(options: AnswerOptions): Exchange {
 
   /** False: the client takes its time, and the rest will be asked for when it has. */
   function write(piece: Buffer): boolean {
-    const goesOn = piece.length <= maxJoined ? res.write(piece.toString('latin1'), 'latin1') : res.write(kept(piece))
+    const goesOn = piece.length <= maxJoined ? res.write(piece.toString('latin1'), 'latin1') : res.write(piece, exchange.carrier?.keep())
     if (!goesOn) res.once('drain', resume)
     return goesOn
   }
@@ -57,11 +57,6 @@ export function createAnswer(options: AnswerOptions): Exchange {
 
   function resume(): void {
     exchange.carrier?.resume()
-  }
-
-  function kept(piece: Buffer): Buffer {
-    exchange.carrier?.keep()
-    return piece
   }
 
   const exchange: Exchange = {
@@ -98,7 +93,8 @@ export function createAnswer(options: AnswerOptions): Exchange {
       if (over) return
       if (flushed || (held !== undefined && held.length > maxJoined)) {
         over = true
-        res.end(held === undefined ? undefined : kept(held))
+        if (held === undefined) res.end()
+        else res.end(held, exchange.carrier?.keep())
         options.onComplete(res.statusCode)
         return
       }

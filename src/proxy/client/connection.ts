@@ -30,7 +30,6 @@ export interface Connection {
 
 /** An upstream that says how long it waits may hang up at the very moment that we write; so much earlier we do. */
 const hangUpMarginMs = 1000
-const readBytes = 65_536
 
 /** Connects at once. */
 export function createConnection({ target, connectMs, keepAliveMs, onIdle, onGone }: ConnectionOptions): Connection {
@@ -42,7 +41,6 @@ export function createConnection({ target, connectMs, keepAliveMs, onIdle, onGon
   let begun = false
   let inBody = false
   let paused = false
-  let kept = false
   /** The head of a request that goes out when the turn ends. */
   let unsent: string | undefined
   /** The request's body has gone out, as far as it ever will. */
@@ -53,7 +51,6 @@ export function createConnection({ target, connectMs, keepAliveMs, onIdle, onGon
   let idleMs = keepAliveMs
   let idleSince = 0
   let ticksLeft = ticksOf(connectMs)
-  let readBuffer = Buffer.allocUnsafeSlow(readBytes)
 
   const parser = createResponseParser({
     onHead(head) {
@@ -79,7 +76,7 @@ export function createConnection({ target, connectMs, keepAliveMs, onIdle, onGon
     },
   })
 
-  const socket = dial(target, {
+  const { socket, keep } = dial(target, {
     onReady() {
       ready = true
       if (exchange !== undefined) write(exchange)
@@ -87,11 +84,6 @@ export function createConnection({ target, connectMs, keepAliveMs, onIdle, onGon
     onRead(bytes) {
       receive(bytes)
       return !paused
-    },
-    readBuffer() {
-      if (kept) readBuffer = Buffer.allocUnsafeSlow(readBytes)
-      kept = false
-      return readBuffer
     },
   })
   socket.on('error', lost).on('end', ended).on('close', () => lost(undefined)).on('drain', drained)
@@ -110,9 +102,7 @@ export function createConnection({ target, connectMs, keepAliveMs, onIdle, onGon
       if (exchange !== undefined) ticksLeft = ticksOf(exchange.bodyMs)
       socket.resume()
     },
-    keep() {
-      kept = true
-    },
+    keep,
   }
 
   const sink: UploadSink = {

@@ -4,6 +4,7 @@ import { connect as connectTls } from 'node:tls'
 
 import type { UpstreamTls } from '../../access/pipeline.js'
 import type { RefusePeer } from '../own-listeners.js'
+import { lendReadBuffer, takeReadBuffer } from './read-buffers.js'
 
 /** What is behind an origin. */
 export interface Target {
@@ -19,9 +20,15 @@ export interface Target {
 export interface DialEvents {
   /** The upstream can be written to, and is who it should be. */
   readonly onReady: () => void
-  /** Bytes have come, valid until it returns; the next ones go to the buffer that it leaves in `readBuffer`. False: pause. */
+  /** Bytes have come, valid until it returns, or for as long as `keep` says. False: pause. */
   readonly onRead: (bytes: Buffer) => boolean
-  readonly readBuffer: () => Buffer
+}
+
+export interface Dialled {
+  /** On its way; what becomes of it is in its events, and in those above. */
+  readonly socket: Socket
+  /** To be called within `onRead` for each write of what has been read; what is returned is to be called when the write is done. */
+  keep(): (error?: Error | null) => void
 }
 
 /** TCP notices by itself when a peer has vanished without a word. */
@@ -34,23 +41,31 @@ export function targetOf(origin: string, tls: UpstreamTls | undefined, refusePee
   return { host: hostname.replace(/^\[|\]$/g, ''), port: Number(port || (isTls ? 443 : 80)), isTls, tls, refusePeer, session: undefined }
 }
 
-/** A socket on its way; what becomes of it is in its events, and in these. */
-export function dial(target: Target, events: DialEvents): Socket {
+/** Begins to connect. */
+export function dial(target: Target, events: DialEvents): Dialled {
   return target.isTls ? dialTls(target, events) : dialTcp(target, events)
 }
 
-function dialTcp({ host, port, refusePeer }: Target, { onReady, onRead, readBuffer }: DialEvents): Socket {
+function dialTcp({ host, port, refusePeer }: Target, { onReady, onRead }: DialEvents): Dialled {
+  let current = takeReadBuffer()
   const socket = connectTcp({
     host, port, noDelay: true, keepAlive: true, keepAliveInitialDelay: probeAfterMs,
     // Node hands out no buffer of its own for each read, and no stream is between the socket and the parser.
-    onread: { buffer: readBuffer, callback: (size, buffer) => onRead((buffer as Buffer).subarray(0, size)) },
+    onread: {
+      buffer() { // asked for after every read
+        if (current.writes > 0) current = takeReadBuffer()
+        return current.bytes
+      },
+      callback: (size, buffer) => onRead((buffer as Buffer).subarray(0, size)),
+    },
   })
-  return socket.once('connect', () => {
+  socket.once('connect', () => {
     if (admitPeer(socket, refusePeer)) onReady()
   })
+  return { socket, keep: () => lendReadBuffer(current) }
 }
 
-function dialTls(target: Target, { onReady, onRead }: DialEvents): Socket {
+function dialTls(target: Target, { onReady, onRead }: DialEvents): Dialled {
   const { host, port, tls, refusePeer, session } = target
   const socket = connectTls({
     host, port, ALPNProtocols: ['http/1.1'],
@@ -63,7 +78,8 @@ function dialTls(target: Target, { onReady, onRead }: DialEvents): Socket {
   socket.setNoDelay(true).setKeepAlive(true, probeAfterMs)
   socket.on('session', (fresh: Buffer) => { target.session = fresh })
   socket.on('data', (bytes: Buffer) => onRead(bytes) || socket.pause())
-  return socket.once('secureConnect', onReady)
+  // What TLS has deciphered is nobody else's.
+  return { socket: socket.once('secureConnect', onReady), keep: () => () => undefined }
 }
 
 /** Ends a connection to whoever must not get a byte; says whether it goes on. */

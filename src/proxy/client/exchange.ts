@@ -41,8 +41,8 @@ export interface Carrier {
   drop(exchange: Exchange): void
   /** The next piece of its answer is wanted. */
   resume(): void
-  /** The piece that `onData` has been given now belongs to the callee, for good. */
-  keep(): void
+  /** The piece that `onData` has been given stays as it is until the function returned is called: with an error, for good. */
+  keep(): (error?: Error | null) => void
 }
 
 /** A request body that is still to come. */

@@ -48,7 +48,7 @@ export function createPool({ target, connections, connectMs, keepAliveMs }: Pool
       exchange.upload?.stop()
     },
     resume: () => undefined,
-    keep: () => undefined,
+    keep: () => () => undefined,
   }
 
   function connect(exchange: Exchange): void {
