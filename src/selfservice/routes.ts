@@ -142,9 +142,8 @@ export const routes: readonly Route[] = [
 /** Tells whether a request is for self-service: below the path of `urls.self.public`, on the host of that URL. */
 export function createSelfServiceScope({ urls }: Pick<SelfService, 'urls'>): (request: AccessRequest) => boolean {
   const { host, pathname } = new URL(urls.public)
-  return ({ host: requestHost, path }) => (
-    requestHost === host && (pathname === '/' || path === pathname || path.startsWith(`${pathname}/`))
-  )
+  const folder = pathname === '/' ? '/' : `${pathname}/`
+  return ({ host: requestHost, path }) => requestHost === host && (path.startsWith(folder) || path === pathname)
 }
 
 /** Middleware for the requests that are for self-service. Expects `ctx.state.request`. */

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto'
 
 import type { Identity, Session } from '../store/records.js'
 import type { FoundSession, Store } from '../store/store.js'
-import { isSigned, newToken, tokenHash } from './token.js'
+import { createTokens } from './token.js'
 
 /** A new session and the value of its cookie, which exists nowhere else. */
 export interface IssuedSession {
@@ -63,6 +63,8 @@ export function createSessions(store: Store, options: SessionOptions): Sessions 
   // An idle limit shorter than the interval would end sessions that are in use.
   const touchAfterMs = idleLifespanMs === 0 ? touchIntervalMs : Math.min(touchIntervalMs, idleLifespanMs / 4)
 
+  const tokens = createTokens(secrets)
+
   /** Also when it was used in a future that this clock has been set back from: the store wants to hear of use by its own clock. */
   const isTouchDue = (at: number, { lastSeenAt }: Session): boolean =>
     at >= lastSeenAt + touchAfterMs || (idleLifespanMs > 0 && at <= lastSeenAt - touchAfterMs)
@@ -70,11 +72,11 @@ export function createSessions(store: Store, options: SessionOptions): Sessions 
 
   return {
     async issue(identity) {
-      const token = newToken(secrets)
+      const token = tokens.issue()
       const at = now()
       const session: Session = {
         id: randomUUID(),
-        tokenHash: tokenHash(token),
+        tokenHash: tokens.hashOf(token) as string,
         identityId: identity.id,
         authenticatedAt: at,
         issuedAt: at,
@@ -89,9 +91,8 @@ export function createSessions(store: Store, options: SessionOptions): Sessions 
     },
 
     async verify(token) {
-      if (!isSigned(token, secrets)) return undefined
-
-      const found = await store.findSession(tokenHash(token))
+      const tokenHash = tokens.hashOf(token)
+      const found = tokenHash === undefined ? undefined : await store.findSession(tokenHash)
       if (found === undefined) return undefined
 
       const { session } = found
@@ -108,7 +109,8 @@ export function createSessions(store: Store, options: SessionOptions): Sessions 
     },
 
     async revoke(token) {
-      if (isSigned(token, secrets) && await store.deleteSession(tokenHash(token))) observer?.ended('revoked', 1)
+      const tokenHash = tokens.hashOf(token)
+      if (tokenHash !== undefined && await store.deleteSession(tokenHash)) observer?.ended('revoked', 1)
     },
 
     async revokeAll(identityId) {

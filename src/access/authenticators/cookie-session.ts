@@ -3,9 +3,10 @@ import type { FromSchema } from 'json-schema-to-ts'
 
 import { GatewayError } from '../../errors.js'
 import { readCookie } from '../../http/cookies.js'
+import type { FoundSession } from '../../store/store.js'
 import type { Authenticate, Handler, Services } from '../pipeline.js'
 import { createSessionCheck, sessionCheckProperties, type SessionCheckOptions } from '../session-check.js'
-import { compileSessionFacts } from '../session-facts.js'
+import { compileSessionFacts, type SessionFacts } from '../session-facts.js'
 
 const config = {
   type: 'object', additionalProperties: false,
@@ -36,6 +37,14 @@ function ownSessions({ only = [], subject_from = 'identity.id', extra_from = '@t
   const { sessions, sessionCookie, sessionDocument } = services
   const names = only.length === 0 ? [sessionCookie] : only
   const factsIn = compileSessionFacts(subject_from, extra_from)
+  /** A session that is found again unchanged, as it is as long as it is kept in memory, says the same again. */
+  const known = new WeakMap<FoundSession, SessionFacts>()
+
+  function factsOf(found: FoundSession): SessionFacts {
+    let facts = known.get(found)
+    if (facts === undefined) known.set(found, facts = factsIn(sessionDocument(found)))
+    return facts
+  }
 
   return async session => {
     const token = firstCookie(session.match.request.headers.cookie, names)
@@ -43,7 +52,8 @@ function ownSessions({ only = [], subject_from = 'identity.id', extra_from = '@t
 
     const found = await sessions.verify(token)
     if (found === undefined) throw new GatewayError('unauthorized', { reason: 'The session is unknown or has ended' })
-    return { ...session, ...factsIn(sessionDocument(found)), stillValid: async () => await sessions.verify(token) !== undefined }
+    const { subject, extra } = factsOf(found)
+    return { ...session, subject, extra, stillValid: async () => await sessions.verify(token) !== undefined }
   }
 }
 
