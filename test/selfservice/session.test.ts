@@ -112,7 +112,8 @@ t.test('S6 C5 a session has a new token at each login, and none that the client 
 })
 
 t.test('A11 ten thousand tokens share no beginning', async t => {
-  const prefixes = new Set(Array.from({ length: 10_000 }, () => createTokens(['s'.repeat(32).issue()]).slice(0, 12)))
+  const tokens = createTokens(['s'.repeat(32)])
+  const prefixes = new Set(Array.from({ length: 10_000 }, () => tokens.issue().slice(0, 12)))
   t.equal(prefixes.size, 10_000)
 })
 
