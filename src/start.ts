@@ -142,7 +142,7 @@ export async function startGateway({ config, baseDir, placeOf }: LoadedConfig, l
     }
     metrics.watch({
       version, rules: { count: () => rules.current().count, status: rules.status },
-      storeAnswers: () => store.ping().then(() => true, () => false), connections: () => openConnections(server), tunnels: () => upgrader.tunnels(), hashing: () => hasher.load(),
+      pingStore: store.ping, connections: () => openConnections(server), tunnels: () => upgrader.tunnels(), hashing: () => hasher.load(),
       certificateExpiry: () => certificates === undefined ? Infinity : certificates.earliestExpiry() ?? 0,
     })
     const publicSide = await listen(server, config.serve.public.host, config.serve.public.port)

@@ -114,13 +114,22 @@ function answerWith(answer: Answer): (ctx: Context & { params: Record<string, st
   }
 }
 
-/** 503 names what is not ready. Rules that failed to reload are told of but do not end readiness: the last good ones serve. */
+/**
+ * 503 names what is not ready. Rules that failed to reload, and a store that may lose accounts, are told of but do not end readiness:
+ * the last good rules serve, and so does what is stored.
+ */
 async function readiness(store: Store, rules: RuleList, accepting: boolean): Promise<Reply> {
   const errors: Record<string, string> = {}
   if (!accepting) errors['process'] = 'stopping'
-  await store.ping().catch(() => { errors['store'] = 'the store does not answer' })
   const { error } = rules.status()
-  const notes = error === undefined ? {} : { notes: { access_rules: error } }
-  if (Object.keys(errors).length === 0) return jsonReply(200, { status: 'ok', ...notes })
-  return jsonReply(503, { errors, ...notes })
+  const notes: Record<string, string> = error === undefined ? {} : { access_rules: error }
+  try {
+    const wrong = await store.ping()
+    if (wrong !== undefined) notes['store'] = wrong
+  } catch (failure) {
+    errors['store'] = failure instanceof GatewayError && failure.reason !== undefined ? failure.reason : 'the store does not answer'
+  }
+  const noted = Object.keys(notes).length === 0 ? {} : { notes }
+  if (Object.keys(errors).length === 0) return jsonReply(200, { status: 'ok', ...noted })
+  return jsonReply(503, { errors, ...noted })
 }

@@ -9,8 +9,8 @@ export interface GatewayState {
     readonly count: () => number
     readonly status: () => { readonly loadedAt: number, readonly error?: string }
   }
-  /** Whether the store answers and may be written to. */
-  readonly storeAnswers: () => Promise<boolean>
+  /** `Store.ping`. */
+  readonly pingStore: () => Promise<string | undefined>
   /** Open connections of the public listener. */
   readonly connections: () => Promise<number>
   /** Open WebSockets. */
@@ -22,7 +22,7 @@ export interface GatewayState {
 }
 
 export function exposeState(registry: Registry, state: GatewayState): void {
-  const { version, rules, storeAnswers, connections, tunnels, hashing, certificateExpiry } = state
+  const { version, rules, pingStore, connections, tunnels, hashing, certificateExpiry } = state
   const gauge = (name: string, help: string, read: () => number | Promise<number>): unknown => new Gauge({
     name, help, registers: [registry],
     async collect() { this.set(await read()) },
@@ -34,7 +34,9 @@ export function exposeState(registry: Registry, state: GatewayState): void {
   gauge('oathgate_access_rules_loaded_timestamp_seconds', 'When the access rules in force were loaded.', () => rules.status().loadedAt / 1000)
   gauge('oathgate_access_rules_reload_failed', '1 while what the repositories hold was refused and the last good rules stay in force.',
     () => rules.status().error === undefined ? 0 : 1)
-  gauge('oathgate_store_up', '1 when the store answered this scrape and may be written to, else 0.', async () => await storeAnswers() ? 1 : 0)
+  gauge('oathgate_store_up', '1 when the store answered this scrape and may be written to, else 0.', () => pingStore().then(() => 1, () => 0))
+  gauge('oathgate_store_safe', '1 when the store is up and would keep accounts; 0 also when a Redis has come to evict them or to write no append-only file: then it gets no new ones.',
+    () => pingStore().then(wrong => wrong === undefined ? 1 : 0, () => 0))
   gauge('oathgate_connections', 'Open client connections of the public listener, WebSockets included.', connections)
   gauge('oathgate_tunnels', 'Open WebSockets.', tunnels)
   gauge('oathgate_password_hashes_running', 'Passwords that are being hashed.', () => hashing().running)

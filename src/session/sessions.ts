@@ -104,7 +104,8 @@ export function createSessions(store: Store, options: SessionOptions): Sessions 
         if (outcome === 'ended') observer?.ended('idle', 1)
         if (outcome !== 'used') return undefined
       }
-      if (isTouchDue(at, session)) await store.touchSession(session.tokenHash, at, idleLifespanMs)
+      // Nobody waits for the note, nor is turned away when a store that is full or slow does not take it.
+      if (isTouchDue(at, session)) store.touchSession(session.tokenHash, at, idleLifespanMs).catch(() => undefined)
       return found
     },
 

@@ -24,7 +24,10 @@ export async function openEmbeddedStore(options: EmbeddedOptions): Promise<Store
     ...embeddedSessions(database, now),
     ...embeddedLimits(now),
     ...embeddedShared(database, now),
-    ping: () => database.write(({ meta }) => void meta.putSync('ping', 1)),
+    ping: () => database.write(({ meta }) => {
+      meta.putSync('ping', 1)
+      return undefined
+    }),
     async close() {
       clearInterval(sweeping)
       await database.close()

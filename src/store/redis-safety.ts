@@ -1,12 +1,13 @@
 /**
- * Whether this Redis may be trusted with accounts: it keeps what it acknowledges (promise L3, security X6), and after
- * every reconnect it still holds the data that this process began with (security X7, X8).
+ * Whether this Redis may be trusted with accounts, at start and every second from then on: it is fit to keep them (promise L3,
+ * security X6), and it still holds the data that this process began with (security X7, X8).
  */
 import { randomUUID } from 'node:crypto'
 
 import { GatewayError } from '../errors.js'
 import { appended } from './redis-append-only.js'
 import type { RedisCommands, RedisConnection } from './redis-connection.js'
+import { examine } from './redis-examination.js'
 import { compareAndSet } from './redis-scripts.js'
 
 export interface SafetyOptions {
@@ -19,8 +20,10 @@ export interface SafetyOptions {
 
 /** Commands that reject with `store_unavailable` while Redis does not hold what it held when this process began. */
 export interface GuardedCommands extends RedisCommands {
-  /** Resolves when Redis can be written to and holds our data; rejects with `store_unavailable` otherwise. */
-  check(): Promise<void>
+  /** As `Store.ping`. */
+  check(): Promise<string | undefined>
+  /** Resolves when Redis holds our data and is fit to keep an account; rejects with `store_unavailable` otherwise. */
+  vouch(): Promise<void>
   /** Resolves when everything acknowledged so far would survive a kill of Redis. */
   written(): Promise<void>
   close(): Promise<void>
@@ -28,42 +31,60 @@ export interface GuardedCommands extends RedisCommands {
 
 /** The layout of what is stored. A store of a newer layout is refused, not guessed at. */
 const format = 1
+/** A fault that nobody's request runs into is noticed after this long at most. */
+const watchEveryMs = 1_000
 const recheckMs = 500
 
-/** Examines Redis once, and again whenever it comes back. Throws an `Error` for the operator when it is not safe to begin. */
+/** Examines Redis at once, and again and again until closed. Throws an `Error` for the operator when it is not safe to begin. */
 export async function guard(connection: RedisConnection, options: SafetyOptions): Promise<GuardedCommands> {
-  const { keyPrefix, durability, warn, where } = options
+  const { keyPrefix, durability, where } = options
   const markerKey = `${keyPrefix}store`
-  await examine(connection, options)
-  const marker = await readMarker(connection, markerKey, where)
+  const unfit = await examine(connection, options)
+  if (unfit !== undefined) throw new Error(unfit)
+  const marker = await readMarker(connection, markerKey, options)
+  const complaints = newComplaints(options.warn)
   let refusal: string | undefined
-  let recheck: NodeJS.Timeout | undefined
+  let next: NodeJS.Timeout | undefined
   let closed = false
 
-  async function check(): Promise<void> {
-    if (durability === 'none') await connection.call('SET', markerKey, marker, 'NX')
-    if (await connection.run(compareAndSet, [markerKey], [marker, marker, 0]) === 1) {
-      refusal = undefined
-      return
+  async function check(): Promise<string | undefined> {
+    let isOurs: boolean
+    try {
+      if (durability === 'none') await connection.call('SET', markerKey, marker, 'NX')
+      isOurs = await connection.run(compareAndSet, [markerKey], [marker, marker, 0]) === 1
+    } catch (error) {
+      const { detail = '' } = error as GatewayError
+      if (!/^redis: [A-Z]+ /.test(detail)) throw error
+      complaints.set('writes', `Redis at ${where} takes no writes (${detail.slice('redis: '.length)}).`)
+      throw new GatewayError('store_unavailable', { reason: 'the store takes no writes', detail, cause: error })
     }
-    const lost = `the data is gone: \`${markerKey}\` is not what it was when this process began`
-    if (refusal !== lost) warn(`Redis at ${where} is refused until its data is restored or this process is started anew: ${lost}.`)
-    refusal = lost
-    throw new GatewayError('store_unavailable', { detail: `redis: ${refusal}` })
+    complaints.set('writes', undefined)
+    refusal = isOurs ? undefined : `the data is gone: \`${markerKey}\` is not what it was when this process began`
+    complaints.set('data', refusal && `Redis at ${where} is refused until its data is restored or this process is started anew: ${refusal}.`)
+    if (!isOurs) throw new GatewayError('store_unavailable', { reason: 'the store has lost its data; the log says what to do', detail: `redis: ${refusal}` })
+    return complaints.get('fitness') && 'the store would lose accounts, so it gets no new ones; the log says why'
   }
 
-  async function welcomeBack(): Promise<void> {
-    clearTimeout(recheck)
-    try {
-      await check()
-      await examine(connection, options).catch((error: unknown) => warn((error as Error).message))
-    } catch {
-      if (!closed) recheck = setTimeout(() => void welcomeBack(), recheckMs).unref()
-    }
+  async function vouch(): Promise<void> {
+    if (durability === 'none') return
+    if (await passing(() => connection.call('GET', markerKey)) !== marker) await check()
+    if (complaints.get('fitness') !== undefined) throw new GatewayError('store_unavailable', { detail: 'redis: it would lose accounts' })
+  }
+
+  async function watch(): Promise<void> {
+    clearTimeout(next)
+    await Promise.allSettled([check(), examine(connection, options).then(unfit => { complaints.set('fitness', unfit) })])
+    if (!closed) watchLater()
+  }
+
+  function watchLater(): void {
+    clearTimeout(next)
+    next = setTimeout(() => void watch(), refusal === undefined ? watchEveryMs : recheckMs).unref()
   }
 
   connection.onLoss(() => { refusal ??= 'the connection is lost' })
-  connection.onReturn(() => void welcomeBack())
+  connection.onReturn(() => void watch())
+  watchLater()
 
   const passing = <Result>(send: () => Promise<Result>): Promise<Result> =>
     refusal === undefined ? send() : Promise.reject(new GatewayError('store_unavailable', { detail: `redis: ${refusal}` }))
@@ -72,44 +93,38 @@ export async function guard(connection: RedisConnection, options: SafetyOptions)
     call: (command, ...args) => passing(() => connection.call(command, ...args)),
     run: (script, keys, args) => passing(() => connection.run(script, keys, args)),
     check,
+    vouch,
     written: () => durability === 'none' ? Promise.resolve() : passing(() => appended(connection)),
     close() {
       closed = true
-      clearTimeout(recheck)
+      clearTimeout(next)
       return connection.close()
     },
   }
 }
 
-async function examine(connection: RedisConnection, { where, durability }: SafetyOptions): Promise<void> {
-  for (const info of await serverInfos(connection, where)) {
-    const version = /^redis_version:([0-9]+)/m.exec(info)?.[1]
-    if (Number(version) < 7) throw new Error(`Redis at ${where} is version ${version}; version 7 or newer is needed.`)
-    if (durability === 'none') continue
-
-    const accept = 'or say `store.durability: none` to accept that'
-    if (!/^aof_enabled:1/m.test(info)) {
-      throw new Error(`Redis at ${where} would lose accounts when it stops: its append-only file is off. Start it with \`--appendonly yes\`, ${accept}.`)
-    }
-    const policy = /^maxmemory_policy:(\S+)/m.exec(info)?.[1]
-    if (policy?.startsWith('allkeys-')) {
-      throw new Error(`Redis at ${where} would drop accounts when memory runs short: its \`maxmemory-policy\` is ${policy}. Set it to \`noeviction\` or a \`volatile-\` policy, ${accept}.`)
-    }
+/** What is the matter, said once when it begins and once when it ends. */
+function newComplaints(warn: (message: string) => void) {
+  const current = new Map<'data' | 'writes' | 'fitness', string>()
+  return {
+    get: current.get.bind(current),
+    /** Absent: nothing is the matter. */
+    set(about: 'data' | 'writes' | 'fitness', sentence: string | undefined): void {
+      const before = current.get(about)
+      if (sentence === before) return
+      warn(sentence ?? `This is over: ${before}`)
+      if (sentence === undefined) current.delete(about)
+      else current.set(about, sentence)
+    },
   }
 }
 
-async function serverInfos(connection: RedisConnection, where: string): Promise<string[]> {
-  try {
-    return (await connection.callEach('INFO')).map(String)
-  } catch (error) {
-    throw new Error(`Redis at ${where} does not say whether it keeps its data (INFO: ${(error as GatewayError).detail ?? ''}).`, { cause: error })
-  }
-}
-
-/** The store's own name and format; written when the store is new. */
-async function readMarker(connection: RedisConnection, key: string, where: string): Promise<string> {
+/** The store's own name and format; written when the store is new, which should surprise nobody. */
+async function readMarker(connection: RedisConnection, key: string, { where, durability, warn }: SafetyOptions): Promise<string> {
   const fresh = JSON.stringify({ format, id: randomUUID() })
-  const marker = await connection.call('SET', key, fresh, 'NX', 'GET') as string | null ?? fresh
+  const found = await connection.call('SET', key, fresh, 'NX', 'GET') as string | null
+  if (found === null && durability !== 'none') warn(`Redis at ${where} holds no store of ours yet; a new one begins, without accounts.`)
+  const marker = found ?? fresh
   const stored = formatOf(marker)
   if (stored === undefined) throw new Error(`Redis at ${where} holds something else under \`${key}\`; choose another \`store.key_prefix\`.`)
   if (stored > format) throw new Error(`Redis at ${where} was written by a newer version of Oathgate (format ${stored}, this one knows ${format}).`)

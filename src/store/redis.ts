@@ -32,8 +32,15 @@ export async function openRedisStore(address: RedisAddress, options: RedisStoreO
   try {
     const commands = await guard(connection, { where, keyPrefix, durability, warn })
     const changes = listenForChanges(address, { timeoutMs, keyPrefix })
+    const identities = redisIdentities(commands, { keyPrefix, timeoutMs, now })
+    const vouched = <Input, Outcome>(change: (input: Input) => Promise<Outcome>) => async (input: Input): Promise<Outcome> => {
+      await commands.vouch()
+      return change(input)
+    }
     return {
-      ...redisIdentities(commands, { keyPrefix, timeoutMs, now }),
+      ...identities,
+      createIdentity: vouched(identities.createIdentity),
+      updateIdentity: vouched(identities.updateIdentity),
       ...redisFlows(commands, keyPrefix, now),
       ...redisAttempts(commands, keyPrefix, now),
       ...redisSessions(commands, keyPrefix, now),

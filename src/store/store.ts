@@ -114,8 +114,11 @@ export interface Store {
   /** Gives the lease back before its end; nothing when it is not the holder's. */
   releaseLease(name: string, holder: string): Promise<void>
 
-  /** Resolves when the store answers and may be written to; rejects with `store_unavailable` otherwise. */
-  ping(): Promise<void>
+  /**
+   * Resolves when the store answers and may be written to, to what is wrong with it nevertheless, if anything; rejects with
+   * `store_unavailable` otherwise, whose `reason` says why if that is known. Neither says where the store is.
+   */
+  ping(): Promise<string | undefined>
   /** Resolves when everything acknowledged is where it has to be and all connections are closed. */
   close(): Promise<void>
 }

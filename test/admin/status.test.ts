@@ -169,7 +169,7 @@ t.test('the hours of the last day end with the one that runs, and rules beyond t
   const read = await readStatus({
     version: '1', accepting: () => true, storeKind: 'embedded', storeSummary: () => ({ operations: 0, errors: 0, seconds: 0 }),
     store: {
-      ping: () => Promise.resolve(), countSessions: () => Promise.resolve(1),
+      ping: () => Promise.resolve(undefined), countSessions: () => Promise.resolve(1),
       countIdentities: async instants => {
         asked.push(instants)
         return instants.slice(1).map(() => 0)

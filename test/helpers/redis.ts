@@ -1,7 +1,7 @@
 /** Redis servers of a test's own: on 127.0.0.1, with their own directory, gone when the test is. */
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { connect, createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -18,6 +18,10 @@ export interface TestRedis {
   kill(signal: NodeJS.Signals): Promise<void>
   /** Starts the server anew with the same port and directory; resolves when it answers. */
   restart(): Promise<void>
+  /** A copy of its directory as it is now, under another name; it is gone when the test is. */
+  copy(): string
+  /** Replaces the directory of a server that has been killed by a copy of that one, or by an empty one when absent. */
+  replace(copy?: string): void
   /** One command, over a connection of its own. */
   command(name: string, ...args: readonly (string | number)[]): Promise<unknown>
 }
@@ -72,6 +76,18 @@ export async function startRedis(t: Test, options: RedisServerOptions = {}): Pro
     async restart() {
       await end(server)
       await start()
+    },
+    copy() {
+      const copy = mkdtempSync(join(tmpdir(), 'oathgate-redis-copy-'))
+      t.teardown(() => { rmSync(copy, { recursive: true, force: true }) })
+      cpSync(directory, copy, { recursive: true })
+      return copy
+    },
+    replace(copy) {
+      rmSync(directory, { recursive: true })
+      mkdirSync(directory)
+      writeFileSync(config, '')
+      if (copy !== undefined) cpSync(copy, directory, { recursive: true })
     },
     command: (name, ...args) => ask(port, name, args),
   }

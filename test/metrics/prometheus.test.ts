@@ -38,7 +38,7 @@ function alertRules(): readonly { readonly alert: string, readonly expr: string 
 function allMetrics(): ReturnType<typeof createMetrics> {
   const metrics = createMetrics({ rules: () => ({ ids: ['a'] }), maxRules: 10 })
   metrics.watch({
-    version: '1', rules: { count: () => 1, status: () => ({ loadedAt: 0 }) }, storeAnswers: () => Promise.resolve(true),
+    version: '1', rules: { count: () => 1, status: () => ({ loadedAt: 0 }) }, pingStore: () => Promise.resolve(undefined),
     connections: () => Promise.resolve(0), tunnels: () => 0, hashing: () => ({ running: 0, waiting: 0 }), certificateExpiry: () => Infinity,
   })
   return metrics
