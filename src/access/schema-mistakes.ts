@@ -10,7 +10,10 @@ export interface SchemaMistake {
   readonly message: string
 }
 
-const ajv = new Ajv({ allErrors: true, useDefaults: true, strict: true, allowUnionTypes: true, verbose: true, formats: { uri: isUri } })
+const ajv = new Ajv({
+  allErrors: true, useDefaults: true, strict: true, allowUnionTypes: true, verbose: true, formats: { uri: isUri },
+  validateSchema: false, code: { optimize: false }, // as in config/validate.ts
+})
 const validators = new Map<object, ValidateFunction>()
 
 /** Fills in defaults in place. Empty when the data is as the schema says. Values are never quoted: they may be secrets. */

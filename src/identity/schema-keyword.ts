@@ -38,7 +38,7 @@ const shape = {
   },
 } as const
 
-const conforms = new Ajv({ ownProperties: true }).compile(shape)
+const conforms = new Ajv({ ownProperties: true, validateSchema: false, code: { optimize: false } }).compile(shape)
 
 /** What is wrong with a value of the keyword, and where below it; `undefined` when nothing is. */
 export function keywordMistake(value: JsonValue): { readonly path: readonly string[], readonly message: string } | undefined {

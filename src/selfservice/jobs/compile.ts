@@ -69,7 +69,10 @@ function tellingFailures(name: string, run: RunJob, onFailure: OnJobFailure): Ru
 interface Entry { readonly run?: string, readonly config?: unknown }
 interface FlowLists { readonly before: readonly Entry[], readonly after: { readonly [method in Method]: readonly Entry[] } }
 
-const ajv = new Ajv({ useDefaults: true, allErrors: true, formats: { 'http-url': isHttpUrl, cidr: isCidr } })
+const ajv = new Ajv({
+  useDefaults: true, allErrors: true, formats: { 'http-url': isHttpUrl, cidr: isCidr },
+  validateSchema: false, code: { optimize: false }, // as in config/validate.ts
+})
 
 function eachList(config: Config, visit: (place: JobPlace, path: readonly string[], entries: readonly Entry[]) => void): void {
   for (const kind of ['registration', 'login'] as const) {
