@@ -1,14 +1,6 @@
 #!/usr/bin/env node
 /** The command line: finds the command, runs it, turns a failure into a sentence and an exit code. */
-import { health } from './cli/health.js'
-import { identities } from './cli/identities.js'
-import { jwks } from './cli/jwks.js'
-import { rules } from './cli/rules.js'
-import { serve } from './cli/serve.js'
-import { sessions } from './cli/sessions.js'
 import { UsageError } from './cli/usage-error.js'
-import { validate } from './cli/validate.js'
-import { documents } from './cli/documents.js'
 import { ConfigError } from './config/config-error.js'
 import { GatewayError } from './errors.js'
 import { version } from './version.js'
@@ -16,23 +8,23 @@ import { version } from './version.js'
 /** A command gets the arguments after its name and answers its exit code. */
 type Command = (args: readonly string[]) => Promise<number> | number
 
-const commands: Readonly<Record<string, Command>> = {
-  serve,
-  validate,
-  rules,
-  identities,
-  sessions,
-  jwks,
-  health,
-  docs: documents,
-  version: () => {
-    process.stdout.write(`${version}\n`)
-    return 0
-  },
-  help: () => {
-    process.stdout.write(usage)
-    return 0
-  },
+/** Each with what it needs, and nothing else: half of them only ask a running gateway. */
+const commands: Readonly<Record<string, () => Promise<Command>>> = {
+  serve: async () => (await import('./cli/serve.js')).serve,
+  validate: async () => (await import('./cli/validate.js')).validate,
+  rules: async () => (await import('./cli/rules.js')).rules,
+  identities: async () => (await import('./cli/identities.js')).identities,
+  sessions: async () => (await import('./cli/sessions.js')).sessions,
+  jwks: async () => (await import('./cli/jwks.js')).jwks,
+  health: async () => (await import('./cli/health.js')).health,
+  docs: async () => (await import('./cli/documents.js')).documents,
+  version: async () => () => say(`${version}\n`),
+  help: async () => () => say(usage),
+}
+
+function say(text: string): number {
+  process.stdout.write(text)
+  return 0
 }
 
 const usage = `oathgate ${version}: an identity-aware reverse proxy with registration built in
@@ -65,7 +57,7 @@ async function main([name = 'help', ...args]: readonly string[]): Promise<number
   const known = name === '--help' || args.includes('--help') || name === '-h' ? 'help' : name === '--version' ? 'version' : name
   const command = Object.hasOwn(commands, known) ? commands[known] : undefined
   if (command === undefined) throw new UsageError(`"${name}" is not a command`)
-  return command(args)
+  return (await command())(args)
 }
 
 /** What a request would be told is a generic sentence; the reason says more. */
