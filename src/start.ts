@@ -18,6 +18,7 @@ import { loadIdentitySchemas, type IdentitySchema } from './identity/identity-sc
 import { createHasher } from './identity/password-hash.js'
 import { createPasswordPolicy } from './identity/password-policy.js'
 import { adminServer, listenForPlain, openConnections, publicServer, requestReader } from './listeners.js'
+import { loadLater } from './load-later.js'
 import type { Log } from './log.js'
 import { createMetrics, type Fellows, type Metrics } from './metrics/metrics.js'
 import { forwarderOptions, hasherOptions, ruleServices, upgraderOptions } from './part-options.js'
@@ -149,6 +150,7 @@ export async function startGateway({ config, baseDir, placeOf }: LoadedConfig, l
     opened.push(async () => { publicSide.close() })
     own.add('public', publicSide)
     acme?.begin()
+    setImmediate(loadLater)
 
     return {
       publicPort: publicSide.port,

@@ -13,10 +13,11 @@ const table: Readonly<Record<string, readonly string[]>> = {
     'tls', 'version.ts', 'workers',
   ],
   'start.ts': [
-    'access', 'acme', 'admin:types', 'config', 'ending.ts', 'gateway.ts', 'http', 'identity', 'listeners.ts', 'log.ts', 'metrics', 'part-options.ts', 'proxy',
-    'selfservice', 'session', 'store', 'tls', 'tracing', 'version.ts',
+    'access', 'acme', 'admin:types', 'config', 'ending.ts', 'gateway.ts', 'http', 'identity', 'listeners.ts', 'load-later.ts', 'log.ts', 'metrics',
+    'part-options.ts', 'proxy', 'selfservice', 'session', 'store', 'tls', 'tracing', 'version.ts',
   ],
   'ending.ts': ['http:types'],
+  'load-later.ts': [],
   'listeners.ts': [
     'acme:types', 'config', 'errors.ts:types', 'gateway.ts', 'http', 'log.ts:types', 'metrics:types', 'request-log.ts', 'tls:types', 'tracing:types',
   ],

@@ -1,6 +1,6 @@
 /** Requests that the gateway makes on its own behalf, to services that rules name: bounded in time, size and number. */
 import type { IncomingHttpHeaders } from 'node:http'
-import { Agent, type Dispatcher } from 'undici'
+import type { Agent, Dispatcher } from 'undici'
 
 export interface OutgoingRequest {
   /** `http(s)://`; from configuration, but for the path and query where a rule says so. */
@@ -51,7 +51,7 @@ export interface OutgoingOptions {
 
 /** The process' one client for such requests. It follows no redirects and knows no proxies from the environment. */
 export function createOutgoing({ connections = 64, requests = 512 }: OutgoingOptions = {}): Outgoing {
-  const agent = new Agent({ connections, pipelining: 1, keepAliveTimeout: 4000, connect: { timeout: 5000 } })
+  let agent: Promise<Agent> | undefined
   const inFlight = new Map<string, number>()
 
   async function fetchBounded(request: OutgoingRequest): Promise<OutgoingAnswer> {
@@ -62,7 +62,7 @@ export function createOutgoing({ connections = 64, requests = 512 }: OutgoingOpt
 
     inFlight.set(origin, before + 1)
     try {
-      return await exchange(agent, { ...request, origin, path: pathname + search, service })
+      return await exchange(await (agent ??= createAgent(connections)), { ...request, origin, path: pathname + search, service })
     } finally {
       const left = (inFlight.get(origin) ?? 1) - 1
       if (left === 0) inFlight.delete(origin)
@@ -70,7 +70,17 @@ export function createOutgoing({ connections = 64, requests = 512 }: OutgoingOpt
     }
   }
 
-  return { fetchBounded, close: () => agent.destroy() }
+  return {
+    fetchBounded,
+    async close() {
+      await (await agent)?.destroy()
+    },
+  }
+}
+
+async function createAgent(connections: number): Promise<Agent> {
+  const { Agent } = await import('undici') // see load-later.ts
+  return new Agent({ connections, pipelining: 1, keepAliveTimeout: 4000, connect: { timeout: 5000 } })
 }
 
 const reasons = {

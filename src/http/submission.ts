@@ -1,5 +1,4 @@
 /** The body of a form submit, read once with limits: urlencoded as ordered pairs, or a JSON object (contract 4.1). */
-import { koaBody } from 'koa-body'
 import type { Context, Middleware } from 'koa'
 
 import { GatewayError } from '../errors.js'
@@ -23,11 +22,7 @@ const fieldLimit = 100
  * D4) or not said to be UTF-8, 400 for what is no UTF-8 after all (security J8).
  */
 export function readBody(limit = bodyLimit): Middleware {
-  const read = koaBody({
-    json: true, urlencoded: true, text: false, multipart: false, includeUnparsed: true, patchNode: false,
-    jsonLimit: limit, formLimit: limit, queryString: { allowPrototypes: false, parameterLimit: fieldLimit },
-    onError: error => { throw unreadable(error, limit) },
-  })
+  let parser: ReturnType<typeof createParser> | undefined
   return async (ctx, next) => {
     const encoding = ctx.get('content-encoding')
     if (encoding !== '' && encoding !== 'identity') {
@@ -40,12 +35,22 @@ export function readBody(limit = bodyLimit): Middleware {
     // The parser counts with 32 bits.
     if (Number(ctx.get('content-length')) > limit) throw tooLarge(limit)
     inviteBody(ctx.req, ctx.res)
-    await read(ctx, async () => {
+    const parse = await (parser ??= createParser(limit))
+    await parse(ctx, async () => {
       // What the decoder puts in place of bytes that are none would make different passwords the same.
       if (rawBodyOf(ctx)?.includes('\ufffd') === true) throw new GatewayError('bad_request', { reason: 'The request body is not valid UTF-8.' })
       await next()
     })
   }
+}
+
+async function createParser(limit: number): Promise<Middleware> {
+  const { koaBody } = await import('koa-body') // see load-later.ts
+  return koaBody({
+    json: true, urlencoded: true, text: false, multipart: false, includeUnparsed: true, patchNode: false,
+    jsonLimit: limit, formLimit: limit, queryString: { allowPrototypes: false, parameterLimit: fieldLimit },
+    onError: error => { throw unreadable(error, limit) },
+  })
 }
 
 /** The submit in a body that `readBody` has read. Throws `bad_request` for more fields than any form has. */

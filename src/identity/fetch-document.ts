@@ -1,6 +1,4 @@
 /** Fetches a document from a URL that the configuration names: bounded in time and size, redirects not followed. */
-import { request } from 'undici'
-
 export interface FetchLimits {
   /** For the whole exchange. */
   readonly timeoutMs: number
@@ -10,6 +8,7 @@ export interface FetchLimits {
 
 /** The body of a 200 answer. Rejects for every other status, for a body beyond the limit, and when the time is over. */
 export async function fetchDocument(url: string, { timeoutMs, maxBytes, headers = {} }: FetchLimits): Promise<Buffer> {
+  const { request } = await import('undici') // see load-later.ts
   const { statusCode, body } = await request(url, { headers, signal: AbortSignal.timeout(timeoutMs) })
   if (statusCode !== 200) {
     body.on('error', () => {}).destroy()

@@ -1,6 +1,4 @@
 /** Rules that another server has: asked for again at every `access_rules.poll_interval`. */
-import { request } from 'undici'
-
 import type { RuleFile } from '../rules.js'
 import type { Repository } from './repository.js'
 
@@ -36,6 +34,7 @@ interface Got {
 }
 
 async function get(url: string, etag: string | undefined, maxBytes: number, closing: AbortSignal): Promise<Got> {
+  const { request } = await import('undici') // see load-later.ts
   const { statusCode, headers, body } = await request(url, {
     headers: { accept: 'application/json, application/yaml', ...(etag === undefined ? {} : { 'if-none-match': etag }) },
     signal: AbortSignal.any([closing, AbortSignal.timeout(timeoutMs)]),

@@ -1,5 +1,5 @@
 /** `web_hook`: tells another service about a flow, and lets it object. */
-import { request as send } from 'undici'
+import type { request } from 'undici'
 import type { FromSchema } from 'json-schema-to-ts'
 
 import { durationMs } from '../../config/duration.js'
@@ -53,8 +53,9 @@ function lowerCased(headers: Readonly<Record<string, string>>): Record<string, s
   return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]))
 }
 
-async function deliver(url: string, options: Parameters<typeof send>[1]): Promise<number> {
+async function deliver(url: string, options: Parameters<typeof request>[1]): Promise<number> {
   try {
+    const { request: send } = await import('undici') // see load-later.ts
     const { statusCode, body } = await send(url, options)
     // Nothing of the answer is wanted; reading it lets the connection be used again, a flood of it does not.
     await body.dump({ limit: 65_536 })

@@ -1,5 +1,5 @@
 /** How the gateway talks to providers: bounded in time and size, no redirects, nowhere that it was not sent (security O10, R10). */
-import { Agent, request, type Dispatcher } from 'undici'
+import type { Dispatcher } from 'undici'
 
 import { isLoopbackHost, isPrivateHost, publicLookup } from './private-address.js'
 
@@ -26,8 +26,7 @@ const limits = { keepAliveTimeout: 1_000, connections: connectionsPerProvider, h
  * provider's own document names, has to be public and is asked over https.
  */
 export function createProviderFetch(namedHosts: ReadonlySet<string>): ProviderFetch {
-  const named = new Agent({ ...limits, connect: { timeout: exchangeTimeoutMs } })
-  const foreign = new Agent({ ...limits, connect: { timeout: exchangeTimeoutMs, lookup: publicLookup } })
+  let client: ReturnType<typeof createClient> | undefined
 
   return async (url, { method = 'GET', headers = {}, body, signal }) => {
     const target = new URL(url)
@@ -35,6 +34,7 @@ export function createProviderFetch(namedHosts: ReadonlySet<string>): ProviderFe
     if (mistake !== undefined) throw new Error(mistake)
 
     const timeout = AbortSignal.timeout(exchangeTimeoutMs)
+    const { request, named, foreign } = await (client ??= createClient())
     const answer = await request(target, {
       method: method as Dispatcher.HttpMethod,
       headers: Object.fromEntries(new Headers(headers)),
@@ -49,6 +49,13 @@ export function createProviderFetch(namedHosts: ReadonlySet<string>): ProviderFe
       headers: typeof contentType === 'string' ? { 'content-type': contentType } : {},
     })
   }
+}
+
+async function createClient() {
+  const { Agent, request } = await import('undici') // see load-later.ts
+  const named = new Agent({ ...limits, connect: { timeout: exchangeTimeoutMs } })
+  const foreign = new Agent({ ...limits, connect: { timeout: exchangeTimeoutMs, lookup: publicLookup } })
+  return { request, named, foreign }
 }
 
 /** Why an endpoint must not be used; `undefined` when it may be. */
