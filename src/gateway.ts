@@ -16,6 +16,7 @@ import { createCors } from './http/cors.js'
 import type { ExchangeState } from './http/exchange.js'
 import { hasBody } from './http/framing.js'
 import type { createHttpsRedirect } from './http/https-redirect.js'
+import type { InFlight } from './http/in-flight.js'
 import { createRequestBody } from './http/request-body.js'
 import { createUpgradeResponse } from './http/upgrade-request.js'
 import type { Log } from './log.js'
@@ -36,6 +37,7 @@ export type HandleUpgrade = (req: IncomingMessage, socket: Socket, head: Buffer,
 export interface PublicParts {
   readonly readRequest: (req: IncomingMessage, requestId: string) => AccessRequest
   readonly cors: Config['serve']['public']['cors']
+  readonly inFlight: InFlight
   readonly selfService: SelfService
   /** The rules in force at this moment. */
   readonly rules: () => RuleSet
@@ -73,11 +75,14 @@ export interface AdminParts {
  * Everything that happens to a request on the public listener, in order. What is not ours never meets Koa: that would be a
  * fifth of the time that a proxied request takes (bench/README.md).
  */
-export function publicHandler({ readRequest, cors, selfService, rules, forwarder, metrics, log, hsts }: PublicParts): Handle {
+export function publicHandler({ readRequest, cors, inFlight, selfService, rules, forwarder, metrics, log, hsts }: PublicParts): Handle {
   const answersPreflight = createCors(cors)
   const isOurs = createSelfServiceScope(selfService)
   const answerOurs = selfServiceHandler(selfService)
-  const onEnd: OnEnd = (exchange, status, ms) => { metrics.ended('proxy', exchange, status, ms) }
+  const onEnd: OnEnd = (exchange, status, ms) => {
+    inFlight.end(exchange)
+    metrics.ended('proxy', exchange, status, ms)
+  }
 
   async function answer(req: IncomingMessage, res: ServerResponse, exchange: ExchangeState): Promise<void> {
     const read = readRequest(req, exchange.requestId)
@@ -113,7 +118,9 @@ export function publicHandler({ readRequest, cors, selfService, rules, forwarder
   return (req, res, exchange) => {
     logExchange(log, req, res, exchange, onEnd)
     if (hsts !== undefined && 'encrypted' in req.socket) res.setHeader('strict-transport-security', hsts)
-    void answerAnyway(req, res, exchange)
+    const refusal = inFlight.begin(exchange)
+    if (refusal === undefined) void answerAnyway(req, res, exchange)
+    else answerError(refusal, req, res, exchange)
   }
 }
 
@@ -141,12 +148,17 @@ function koaHandler(...middleware: readonly Middleware[]): (...exchange: Paramet
 }
 
 /** The same for a WebSocket handshake: read, decide, tunnel. */
-export function upgradeHandler({ readRequest, rules, upgrader, metrics, log }: PublicParts): HandleUpgrade {
-  const onEnd: OnEnd = (exchange, status, ms) => { metrics.ended('upgrade', exchange, status, ms) }
+export function upgradeHandler({ readRequest, inFlight, rules, upgrader, metrics, log }: PublicParts): HandleUpgrade {
+  const onEnd: OnEnd = (exchange, status, ms) => {
+    inFlight.end(exchange)
+    metrics.ended('upgrade', exchange, status, ms)
+  }
 
   async function upgrade(...[req, socket, head, exchange]: Parameters<HandleUpgrade>): Promise<void> {
     const logWith = logUpgrade(log, req, exchange, onEnd)
+    const refusal = inFlight.begin(exchange)
     try {
+      if (refusal !== undefined) throw refusal
       const request = exchange.request = readRequest(req, exchange.requestId)
       const decision = await decide(request, rules(), exchange)
       const startedAt = performance.now()

@@ -13,6 +13,7 @@ import { closeAll, drain, pause } from './ending.js'
 import { adminHandler, type PublicParts } from './gateway.js'
 import { decisionsPath } from './http/forwarded-request.js'
 import { hstsValue } from './http/hsts.js'
+import { countInFlight } from './http/in-flight.js'
 import { listen } from './http/listener.js'
 import { loadIdentitySchemas, type IdentitySchema } from './identity/identity-schema.js'
 import { createHasher } from './identity/password-hash.js'
@@ -30,6 +31,7 @@ import type { SelfService } from './selfservice/service.js'
 import { readProviders, unknownTraits } from './selfservice/strategies/oidc/settings.js'
 import { withSessionCache, type SessionLookUp } from './session/cached-store.js'
 import { createSessions } from './session/sessions.js'
+import { watchStalls } from './stalls.js'
 import { parseDsn } from './store/dsn.js'
 import { observedStore } from './store/observed-store.js'
 import { openStore } from './store/open.js'
@@ -106,9 +108,10 @@ export async function startGateway({ config, baseDir, placeOf }: LoadedConfig, l
     const upgrader = tracing.upgrader(createUpgrader({ ...upgraderOptions(config), refusePeer }))
     opened.push(async () => { upgrader.close() })
 
+    const inFlight = countInFlight(config.serve.public.limits.in_flight)
     const hsts = hstsValue(config.serve.public.tls.hsts)
     const parts: PublicParts = {
-      readRequest: requestReader(config), cors: config.serve.public.cors, selfService, rules: currentRules, forwarder, upgrader,
+      readRequest: requestReader(config), cors: config.serve.public.cors, inFlight, selfService, rules: currentRules, forwarder, upgrader,
       metrics: tracing.endings(metrics.requests), log, ...hsts !== undefined && { hsts },
     }
     const ending = new AbortController()
@@ -143,13 +146,19 @@ export async function startGateway({ config, baseDir, placeOf }: LoadedConfig, l
     }
     metrics.watch({
       version, rules: { count: () => rules.current().count, status: rules.status },
-      pingStore: store.ping, connections: () => openConnections(server), tunnels: () => upgrader.tunnels(), hashing: () => hasher.load(),
+      pingStore: store.ping, connections: () => openConnections(server), inFlight: inFlight.count,
+      tunnels: () => upgrader.tunnels(), hashing: () => hasher.load(),
       certificateExpiry: () => certificates === undefined ? Infinity : certificates.earliestExpiry() ?? 0,
     })
     const publicSide = await listen(server, config.serve.public.host, config.serve.public.port)
     opened.push(async () => { publicSide.close() })
     own.add('public', publicSide)
     acme?.begin()
+    const unwatchStalls = watchStalls(durationMs(config.log.stall_warning), ms => {
+      metrics.events.stalled(ms)
+      log.warn({ stalled_ms: Math.round(ms) }, 'the process stood still and served nobody')
+    })
+    opened.push(async () => { unwatchStalls() })
     setImmediate(loadLater)
 
     return {

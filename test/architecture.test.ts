@@ -14,7 +14,7 @@ const table: Readonly<Record<string, readonly string[]>> = {
   ],
   'start.ts': [
     'access', 'acme', 'admin:types', 'config', 'ending.ts', 'gateway.ts', 'http', 'identity', 'listeners.ts', 'load-later.ts', 'log.ts', 'metrics',
-    'part-options.ts', 'proxy', 'selfservice', 'session', 'store', 'tls', 'tracing', 'version.ts',
+    'part-options.ts', 'proxy', 'selfservice', 'session', 'stalls.ts', 'store', 'tls', 'tracing', 'version.ts',
   ],
   'ending.ts': ['http:types'],
   'load-later.ts': [],
@@ -44,6 +44,7 @@ const table: Readonly<Record<string, readonly string[]>> = {
   'errors.ts': [],
   'log.ts': [],
   'runtime.ts': [],
+  'stalls.ts': [],
   'version.ts': [],
   'workers': ['log.ts'],
 }

@@ -13,6 +13,8 @@ export interface ExchangeState {
   failure?: GatewayError
   /** What the client was told below HTTP, because its body was malformed or did not come; what else went wrong follows from it. */
   refusal?: GatewayError
+  /** Set when it was one too many, see `in-flight.ts`. */
+  turnedAway?: true
   /** The rule that the request met. */
   ruleId?: string
   /** Who was asking, as far as that was found out before it was denied; empty for nobody. */

@@ -6,7 +6,7 @@ export function metricsReference(): string {
   const metrics = createMetrics({ rules: () => ({ ids: [] }), maxRules: 0 })
   metrics.watch({
     version: '', rules: { count: () => 0, status: () => ({ loadedAt: 0 }) },
-    pingStore: () => Promise.resolve(undefined), connections: () => Promise.resolve(0), tunnels: () => 0, hashing: () => ({ running: 0, waiting: 0 }),
+    pingStore: () => Promise.resolve(undefined), connections: () => Promise.resolve(0), inFlight: () => 0, tunnels: () => 0, hashing: () => ({ running: 0, waiting: 0 }),
     certificateExpiry: () => Infinity,
   })
   const described = metrics.describe()

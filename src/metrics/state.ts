@@ -13,6 +13,8 @@ export interface GatewayState {
   readonly pingStore: () => Promise<string | undefined>
   /** Open connections of the public listener. */
   readonly connections: () => Promise<number>
+  /** Requests of the public listener that are being answered. */
+  readonly inFlight: () => number
   /** Open WebSockets. */
   readonly tunnels: () => number
   /** Passwords that are being hashed, and that wait for it. */
@@ -22,7 +24,7 @@ export interface GatewayState {
 }
 
 export function exposeState(registry: Registry, state: GatewayState): void {
-  const { version, rules, pingStore, connections, tunnels, hashing, certificateExpiry } = state
+  const { version, rules, pingStore, connections, inFlight, tunnels, hashing, certificateExpiry } = state
   const gauge = (name: string, help: string, read: () => number | Promise<number>): unknown => new Gauge({
     name, help, registers: [registry],
     async collect() { this.set(await read()) },
@@ -38,6 +40,7 @@ export function exposeState(registry: Registry, state: GatewayState): void {
   gauge('oathgate_store_safe', '1 when the store is up and would keep accounts; 0 also when a Redis has come to evict them or to write no append-only file: then it gets no new ones.',
     () => pingStore().then(wrong => wrong === undefined ? 1 : 0, () => 0))
   gauge('oathgate_connections', 'Open client connections of the public listener, WebSockets included.', connections)
+  gauge('oathgate_requests_in_flight', 'Requests of the public listener that are being answered; serve.public.limits.in_flight is the most there can be.', inFlight)
   gauge('oathgate_tunnels', 'Open WebSockets.', tunnels)
   gauge('oathgate_password_hashes_running', 'Passwords that are being hashed.', () => hashing().running)
   gauge('oathgate_password_hashes_waiting', 'Passwords that wait for their turn to be hashed.', () => hashing().waiting)

@@ -15,7 +15,7 @@ t.test('what a file does not say has its default, at every depth', async t => {
     public: {
       host: '0.0.0.0', port: 4455, trusted_proxies: [], drain: '30s', drain_wait: '0s',
       timeout: { read: '30s', write: '120s', idle: '120s' },
-      limits: { header_bytes: 16384, header_fields: 100, path_bytes: 4096, body_bytes: 0, min_body_rate: 1024, connections: 10000, connections_per_address: 2000 },
+      limits: { header_bytes: 16384, header_fields: 100, path_bytes: 4096, body_bytes: 0, min_body_rate: 1024, in_flight: 5000, connections: 10000, connections_per_address: 2000 },
       cors: {
         enabled: false, allowed_origins: [], allowed_methods: ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'],
         allowed_headers: ['Authorization', 'Content-Type'], exposed_headers: ['Content-Type'], allow_credentials: false, max_age: 0,

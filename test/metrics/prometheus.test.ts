@@ -39,7 +39,7 @@ function allMetrics(): ReturnType<typeof createMetrics> {
   const metrics = createMetrics({ rules: () => ({ ids: ['a'] }), maxRules: 10 })
   metrics.watch({
     version: '1', rules: { count: () => 1, status: () => ({ loadedAt: 0 }) }, pingStore: () => Promise.resolve(undefined),
-    connections: () => Promise.resolve(0), tunnels: () => 0, hashing: () => ({ running: 0, waiting: 0 }), certificateExpiry: () => Infinity,
+    connections: () => Promise.resolve(0), inFlight: () => 0, tunnels: () => 0, hashing: () => ({ running: 0, waiting: 0 }), certificateExpiry: () => Infinity,
   })
   return metrics
 }

@@ -20,6 +20,7 @@ const limits = {
     path_bytes: { type: 'integer', minimum: 256, maximum: 16384, default: 4096, description: 'Path of one request, without the query; 414 is answered as 400 beyond it.' },
     body_bytes: { type: 'integer', minimum: 0, default: 0, description: 'Body of a proxied request, 413 beyond it; 0 is no limit. A rule can say `upstream.max_body_bytes`.' },
     min_body_rate: { type: 'integer', minimum: 0, default: 1024, description: 'Bytes per second that a request body must bring, after `timeout.read`, while the gateway waits for it; 408 below it. Pauses of the upstream do not count. 0 is no minimum, for uploads that go on for as long as somebody has something to say.' },
+    in_flight: { type: 'integer', minimum: 0, default: 5000, description: 'Requests that one process answers at the same time, event streams included and open WebSockets not; 503 at once, with `Retry-After`, for those beyond it: they would only wait until somebody gives up. 0 is no limit.' },
     connections: { type: 'integer', minimum: 1, default: 10000, description: 'Open client connections of one process; further ones are closed at once.' },
     connections_per_address: { type: 'integer', minimum: 0, default: 2000, description: 'Open connections of one client address (of IPv6 one /64) to one process; further ones are closed at once. A browser holds about six, so this is an office of hundreds. Trusted proxies are not limited; 0 is no limit.' },
   },
@@ -107,6 +108,7 @@ export const log = {
   type: 'object', additionalProperties: false, default: {},
   properties: {
     level: { enum: ['trace', 'debug', 'info', 'warning', 'warn', 'error', 'fatal', 'panic'], default: 'info', description: 'The least severe level that is written. A change takes effect at once.' },
+    stall_warning: { ...duration, default: '1s', description: 'How long the process may stand still, serving nobody, before a line says so; `0s` is never.' },
     format: { enum: ['json', 'text'], description: '`text` is for reading. Without it: `text` on a terminal, `json` everywhere else.' },
   },
 } as const
