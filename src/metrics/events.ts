@@ -37,8 +37,7 @@ export function createEventMetrics(registry: Registry): EventMetrics {
   const breachChecksFailed = counter('oathgate_breach_check_failures_total', 'Passwords that could not be looked up in the breach database.', [])
   const reloads = counter('oathgate_access_rules_reloads_total', 'Changes of the access rules that were loaded, and attempts that were refused.', ['result'])
   const dropped = counter('oathgate_connections_dropped_total', 'Connections closed at once because of serve.public.limits: connections, or connections_per_address.', ['limit'])
-  const stalls = counter('oathgate_stalls_total', 'Times that the process stood still for longer than log.stall_warning, serving nobody.', [])
-  const stalledSeconds = counter('oathgate_stalled_seconds_total', 'How long it stood still, those times together.', [])
+  const stalled = counter('oathgate_stalled_seconds_total', 'How long the process stood still and served nobody, each time for longer than log.stall_warning.', [])
   const malformed = counter('oathgate_http_malformed_total', 'Requests refused by the HTTP parser, by status; they count as no request elsewhere.', ['status'])
 
   // What alerts ask about is there from the start: the first increase of a series that is not can't be seen.
@@ -61,10 +60,7 @@ export function createEventMetrics(registry: Registry): EventMetrics {
     breachCheckFailed: () => { breachChecksFailed.inc() },
     rulesReloaded: result => { reloads.inc({ result }) },
     connectionDropped: limit => { dropped.inc({ limit }) },
-    stalled(ms) {
-      stalls.inc()
-      stalledSeconds.inc(ms / 1000)
-    },
+    stalled: ms => { stalled.inc(ms / 1000) },
     requestMalformed: status => { malformed.inc({ status: String(status) }) },
   }
 }
