@@ -125,6 +125,8 @@ function serverOptions({ username, password, tls }: RedisAddress, timeoutMs: num
     username,
     password,
     ...tls && { tls: {} },
+    // A command more that a user has to be allowed, for a name that nobody looks at.
+    disableClientInfo: true,
     connectTimeout: Math.max(timeoutMs, 1000),
     commandTimeout: timeoutMs,
     // A host that vanished never closes its connections; one that owes an answer for this long is dialled anew.

@@ -6,6 +6,7 @@ import { redisFlows } from './redis-flows.js'
 import { redisIdentities } from './redis-identities.js'
 import { listenForChanges } from './redis-invalidations.js'
 import { redisLimits } from './redis-limits.js'
+import { requirePermissions } from './redis-permissions.js'
 import { guard } from './redis-safety.js'
 import { redisSessions } from './redis-sessions.js'
 import { redisShared } from './redis-shared.js'
@@ -30,6 +31,7 @@ export async function openRedisStore(address: RedisAddress, options: RedisStoreO
 
   const connection = await connectRedis(address, timeoutMs)
   try {
+    await requirePermissions(connection, { where, keyPrefix, username: address.username })
     const commands = await guard(connection, { where, keyPrefix, durability, warn })
     const changes = listenForChanges(address, { timeoutMs, keyPrefix })
     const identities = redisIdentities(commands, { keyPrefix, timeoutMs, now })
