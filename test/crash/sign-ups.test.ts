@@ -5,61 +5,36 @@
 import t, { type Test } from 'tap'
 
 import { lengthOf, tellFigure } from '../helpers/figure.js'
-import { goodPassword, logIn, open } from '../helpers/flows.js'
-import type { TestGateway } from '../helpers/gateway.js'
+import { logIn } from '../helpers/flows.js'
 import { startGatewayProcess, type GatewayProcess } from '../helpers/gateway-process.js'
 import { redisSkip, startRedis } from '../helpers/redis.js'
+import { signUpCrowd } from '../helpers/sign-up-crowd.js'
 import { newVisitor } from '../helpers/visitor.js'
 
 const rounds = lengthOf('KILL_ROUNDS', 3)
 const clients = 8
 const killAfter = 12
 
-/** Clients that sign up one person after the other until told to stop; calls `onSuccess` with everybody who was told of success. */
-function signUpCrowd(gateway: TestGateway, round: number, onSuccess: (username: string) => void): { stop(): Promise<void> } {
-  let stopped = false
-  const crowd = Array.from({ length: clients }, async (_, client) => {
-    for (let count = 0; !stopped; count++) {
-      const username = `r${round}-c${client}-n${count}`
-      const visitor = newVisitor()
-      try {
-        const { action, csrf } = await open(visitor, gateway, 'registration')
-        const answer = await visitor.submit(action, { csrf_token: csrf, password: goodPassword, 'traits.username': username, 'traits.foobar': 'bar' })
-        if (answer.status === 302 && visitor.jar.has('ory_kratos_session')) onSuccess(username)
-      } catch {
-        // What was killed does not answer. Whether it did before is all that counts.
-        await new Promise(resolve => { setTimeout(resolve, 20) })
-      }
-    }
-  })
-  return {
-    async stop() {
-      stopped = true
-      await Promise.all(crowd)
-    },
-  }
-}
-
 /** Signs people up, kills in the middle of it, brings all back, and sees who of those that were told of success can log in. */
-async function killRounds(t: Test, [promise, what]: readonly [promise: string, what: string], process: GatewayProcess, kill: () => Promise<void>): Promise<void> {
-  const gateway = process as unknown as TestGateway
+async function killRounds(t: Test, [promise, what]: readonly [promise: string, what: string], gateway: GatewayProcess, kill: () => Promise<void>): Promise<void> {
   const total = { signedUp: 0, lost: 0 }
   for (let round = 1; round <= rounds; round++) {
     const signedUp: string[] = []
     let enough: () => void = () => undefined
     const busy = new Promise<void>(resolve => { enough = resolve })
-    const crowd = signUpCrowd(gateway, round, username => {
+    const crowd = signUpCrowd(gateway, `r${round}`, username => {
       signedUp.push(username)
       if (signedUp.length === killAfter) enough()
-    })
+    }, clients)
     await busy
     await kill()
     await crowd.stop()
 
     const lost: string[] = []
     for (const username of signedUp) {
-      const answer = await logIn(newVisitor(), gateway, username)
-      if (!(answer.headers['set-cookie'] ?? []).toString().includes('ory_kratos_session=')) lost.push(username)
+      const visitor = newVisitor()
+      await logIn(visitor, gateway, username)
+      if (!visitor.jar.has('ory_kratos_session')) lost.push(username)
     }
     t.strictSame(lost, [], `round ${round}: ${signedUp.length} sign-ups were acknowledged, all of them can log in`)
     total.signedUp += signedUp.length
