@@ -1,6 +1,6 @@
 /** Opens the store that `dsn` names. */
 import { parseDsn } from './dsn.js'
-import type { Store } from './store.js'
+import type { Durability, Store } from './store.js'
 
 export interface StoreOptions {
   readonly dsn: string
@@ -8,8 +8,8 @@ export interface StoreOptions {
   readonly timeoutMs: number
   /** Prefix of every Redis key. */
   readonly keyPrefix: string
-  /** `required` refuses a Redis that would lose accounts. */
-  readonly durability: 'required' | 'none'
+  /** All but `none` refuse a Redis that would lose accounts. */
+  readonly durability: Durability
   /** Told what an operator should know but what stops nothing. */
   readonly warn: (message: string) => void
   /** Milliseconds since 1970; `Date.now` when absent. */
@@ -23,8 +23,9 @@ export async function openStore(options: StoreOptions): Promise<Store> {
 
   // Loaded only when chosen: a machine that lacks one driver's native parts can still use the other.
   if (address.kind === 'embedded') {
+    if (options.durability === 'replicated') throw new Error('The embedded store has no replicas; say `store.durability: required`.')
     const { openEmbeddedStore } = await import('./embedded.js')
-    return openEmbeddedStore({ ...options, path: address.path, now })
+    return openEmbeddedStore({ ...options, durability: options.durability, path: address.path, now })
   }
   const { openRedisStore } = await import('./redis.js')
   return openRedisStore(address, { ...options, now })

@@ -55,8 +55,8 @@ const remove = script(`
 const abandonedMs = 86_400_000
 
 /** The part of the store that keeps identities and their claims. What it says is done survives a kill of Redis. */
-export function redisIdentities(commands: RedisCommands & Pick<GuardedCommands, 'written'>, options: RedisIdentitiesOptions): Identities {
-  const { call, run, written } = commands
+export function redisIdentities(commands: RedisCommands & Pick<GuardedCommands, 'beginChange'>, options: RedisIdentitiesOptions): Identities {
+  const { call, run, beginChange } = commands
   const { keyPrefix, timeoutMs, now, reservationMs = 30_000 } = options
   const claims = redisClaims(commands, { keyPrefix, timeoutMs, reservationMs })
   const indexKey = `${keyPrefix}identities`
@@ -73,6 +73,7 @@ export function redisIdentities(commands: RedisCommands & Pick<GuardedCommands, 
     const nonce = randomBytes(12).toString('base64url')
     const attempt = `${next.id}:${nonce}`
     const intent = intentKey(keyPrefix, next.id, nonce)
+    const { written } = beginChange()
     let committing = false
     try {
       for (const claim of inOneOrder(added)) {
@@ -146,6 +147,7 @@ export function redisIdentities(commands: RedisCommands & Pick<GuardedCommands, 
 
     async deleteIdentity(id) {
       const keys = [identityKey(keyPrefix, id), sessionIndexKey(keyPrefix, id)]
+      const { written } = beginChange()
       const [doc, sessions] = await run(remove, keys, []) as [string | null, string[]]
       if (doc === null) return false
 

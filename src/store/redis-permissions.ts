@@ -4,6 +4,7 @@
  */
 import type { GatewayError } from '../errors.js'
 import type { RedisConnection } from './redis-connection.js'
+import type { Durability } from './store.js'
 
 /** Every command, in a form that says which key or channel it is about; the store uses no other. */
 const needed = [
@@ -12,6 +13,9 @@ const needed = [
   'zadd K 1 m', 'zrem K m', 'zrange K 0 -1', 'zcount K 0 1', 'zscore K m', 'zremrangebyscore K 0 1',
   'eval s 0', 'evalsha s 0', 'time', 'info', 'ping', 'client id', 'client tracking on', 'subscribe __redis__:invalidate',
 ]
+
+/** What durability `replicated` needs besides. */
+const neededForReplicas = ['wait 1 200']
 
 /** Asks Redis about each of a list of commands; it runs none of them and notes no refusal in its `ACL LOG`. */
 const ask = `
@@ -25,9 +29,11 @@ const ask = `
 /** Throws an `Error` for the operator that says which commands are missing and how to grant them. */
 export async function requirePermissions(
   connection: Pick<RedisConnection, 'callEach'>,
-  { where, keyPrefix, username = 'default' }: { readonly where: string, readonly keyPrefix: string, readonly username?: string | undefined },
+  { where, keyPrefix, username = 'default', durability }: {
+    readonly where: string, readonly keyPrefix: string, readonly username?: string | undefined, readonly durability: Durability,
+  },
 ): Promise<void> {
-  const commands = needed.map(command => command.replace(' K', ` ${keyPrefix}K`).split(' '))
+  const commands = [...needed, ...durability === 'replicated' ? neededForReplicas : []].map(command => command.replace(' K', ` ${keyPrefix}K`))
   const refused = [...new Set((await refusals(connection, commands)).map(command => /^(\S+(?: id| tracking)?)/.exec(command)?.[1] ?? command))]
   if (refused.length === 0) return
 
@@ -37,10 +43,10 @@ export async function requirePermissions(
 }
 
 /** Of the commands, those that any of the servers refuses. */
-async function refusals(connection: Pick<RedisConnection, 'callEach'>, commands: readonly (readonly string[])[]): Promise<string[]> {
+async function refusals(connection: Pick<RedisConnection, 'callEach'>, commands: readonly string[]): Promise<string[]> {
   try {
-    const answers = await connection.callEach('EVAL', ask, 0, JSON.stringify(commands))
-    return answers.flatMap(answer => Array.isArray(answer) ? answer.map(at => needed[Number(at) - 1] as string) : [])
+    const answers = await connection.callEach('EVAL', ask, 0, JSON.stringify(commands.map(command => command.split(' '))))
+    return answers.flatMap(answer => Array.isArray(answer) ? answer.map(at => commands[Number(at) - 1] as string) : [])
   } catch (error) {
     const { detail = '' } = error as GatewayError
     if (detail.includes('NOPERM')) return ['eval']

@@ -8,13 +8,17 @@ import { GatewayError } from '../errors.js'
 import { appended } from './redis-append-only.js'
 import type { RedisCommands, RedisConnection } from './redis-connection.js'
 import { examine } from './redis-examination.js'
+import { replicationOf } from './redis-replication.js'
 import { compareAndSet } from './redis-scripts.js'
+import type { Durability } from './store.js'
 
 export interface SafetyOptions {
   /** The server's address, for people. */
   readonly where: string
   readonly keyPrefix: string
-  readonly durability: 'required' | 'none'
+  readonly durability: Durability
+  /** Another connection to the same server, to wait for its replicas on; with durability `replicated` alone. */
+  readonly waiting: RedisConnection | undefined
   readonly warn: (message: string) => void
 }
 
@@ -24,9 +28,19 @@ export interface GuardedCommands extends RedisCommands {
   check(): Promise<string | undefined>
   /** Resolves when Redis holds our data and is fit to keep an account; rejects with `store_unavailable` otherwise. */
   vouch(): Promise<void>
-  /** Resolves when everything acknowledged so far would survive a kill of Redis. */
+  /** To be asked before the first command of a change. */
+  beginChange(): Change
+  /** Looks at Redis no more. The connections are whose they were. */
+  stop(): void
+}
+
+/** Commands that belong together. */
+export interface Change {
+  /**
+   * Resolves when what was acknowledged since the change began would survive a kill of Redis and, with durability
+   * `replicated`, the end of its machine; rejects with `store_unavailable` otherwise.
+   */
   written(): Promise<void>
-  close(): Promise<void>
 }
 
 /** The layout of what is stored. A store of a newer layout is refused, not guessed at. */
@@ -35,17 +49,20 @@ const format = 1
 const watchEveryMs = 1_000
 const recheckMs = 500
 
-/** Examines Redis at once, and again and again until closed. Throws an `Error` for the operator when it is not safe to begin. */
+/** Examines Redis at once, and again and again until stopped. Throws an `Error` for the operator when it is not safe to begin. */
 export async function guard(connection: RedisConnection, options: SafetyOptions): Promise<GuardedCommands> {
-  const { keyPrefix, durability, where } = options
+  const { keyPrefix, durability, waiting, where } = options
   const markerKey = `${keyPrefix}store`
-  const unfit = await examine(connection, options)
+  const { unfit, alone } = await examine(connection, options)
   if (unfit !== undefined) throw new Error(unfit)
   const marker = await readMarker(connection, markerKey, options)
   const complaints = newComplaints(options.warn)
+  complaints.set('replicas', alone)
+  const replicated = waiting && replicationOf(connection, waiting, `${keyPrefix}replicated`)
+  let losses = 0
   let refusal: string | undefined
   let next: NodeJS.Timeout | undefined
-  let closed = false
+  let stopped = false
 
   async function check(): Promise<string | undefined> {
     let isOurs: boolean
@@ -62,7 +79,8 @@ export async function guard(connection: RedisConnection, options: SafetyOptions)
     refusal = isOurs ? undefined : `the data is gone: \`${markerKey}\` is not what it was when this process began`
     complaints.set('data', refusal && `Redis at ${where} is refused until its data is restored or this process is started anew: ${refusal}.`)
     if (!isOurs) throw new GatewayError('store_unavailable', { reason: 'the store has lost its data; the log says what to do', detail: `redis: ${refusal}` })
-    return complaints.get('fitness') && 'the store would lose accounts, so it gets no new ones; the log says why'
+    if (complaints.get('fitness') !== undefined) return 'the store would lose accounts, so it gets no new ones; the log says why'
+    return complaints.get('replicas') && 'the store has no replica, so nobody can sign up or log out'
   }
 
   async function vouch(): Promise<void> {
@@ -73,8 +91,11 @@ export async function guard(connection: RedisConnection, options: SafetyOptions)
 
   async function watch(): Promise<void> {
     clearTimeout(next)
-    await Promise.allSettled([check(), examine(connection, options).then(unfit => { complaints.set('fitness', unfit) })])
-    if (!closed) watchLater()
+    await Promise.allSettled([check(), examine(connection, options).then(({ unfit, alone }) => {
+      complaints.set('fitness', unfit)
+      complaints.set('replicas', alone)
+    })])
+    if (!stopped) watchLater()
   }
 
   function watchLater(): void {
@@ -82,7 +103,10 @@ export async function guard(connection: RedisConnection, options: SafetyOptions)
     next = setTimeout(() => void watch(), refusal === undefined ? watchEveryMs : recheckMs).unref()
   }
 
-  connection.onLoss(() => { refusal ??= 'the connection is lost' })
+  connection.onLoss(() => {
+    losses += 1
+    refusal ??= 'the connection is lost'
+  })
   connection.onReturn(() => void watch())
   watchLater()
 
@@ -94,22 +118,33 @@ export async function guard(connection: RedisConnection, options: SafetyOptions)
     run: (script, keys, args) => passing(() => connection.run(script, keys, args)),
     check,
     vouch,
-    written: () => durability === 'none' ? Promise.resolve() : passing(() => appended(connection)),
-    close() {
-      closed = true
+    beginChange() {
+      const lossesBefore = losses
+      return {
+        async written() {
+          if (durability === 'none') return
+          await passing(async () => { await Promise.all([appended(connection), replicated?.()]) })
+          // A part of the change may have been acknowledged by a master of before, or by one that was killed before it had written it.
+          if (losses !== lossesBefore) throw new GatewayError('store_unavailable', { detail: 'redis: the connection was lost during a change' })
+        },
+      }
+    },
+    stop() {
+      stopped = true
       clearTimeout(next)
-      return connection.close()
     },
   }
 }
 
+type Matter = 'data' | 'writes' | 'fitness' | 'replicas'
+
 /** What is the matter, said once when it begins and once when it ends. */
 function newComplaints(warn: (message: string) => void) {
-  const current = new Map<'data' | 'writes' | 'fitness', string>()
+  const current = new Map<Matter, string>()
   return {
     get: current.get.bind(current),
     /** Absent: nothing is the matter. */
-    set(about: 'data' | 'writes' | 'fitness', sentence: string | undefined): void {
+    set(about: Matter, sentence: string | undefined): void {
       const before = current.get(about)
       if (sentence === before) return
       warn(sentence ?? `This is over: ${before}`)

@@ -9,6 +9,7 @@
 import type { Identity, Session } from './records.js'
 import { script, type RedisCommands } from './redis-connection.js'
 import { identityKey, sessionEndsKey, sessionIdKey, sessionIndexKey, sessionKey } from './redis-keys.js'
+import type { GuardedCommands } from './redis-safety.js'
 import { redisNow } from './redis-scripts.js'
 import { clockToleranceMs } from './retention.js'
 import type { Store } from './store.js'
@@ -78,8 +79,8 @@ const take = script(`
   return doc
 `)
 
-/** The part of the store that keeps sessions. */
-export function redisSessions({ call, run }: RedisCommands, keyPrefix: string, now: () => number): Sessions {
+/** The part of the store that keeps sessions. A session that it says is ended stays so when Redis is killed. */
+export function redisSessions({ call, run, beginChange }: RedisCommands & Pick<GuardedCommands, 'beginChange'>, keyPrefix: string, now: () => number): Sessions {
   async function find(tokenHash: string): Promise<Session | undefined> {
     const [doc, seen] = await call('HMGET', sessionKey(keyPrefix, tokenHash), 'doc', 'seen') as [string | null, string | null]
     if (doc === null) return undefined
@@ -148,11 +149,20 @@ export function redisSessions({ call, run }: RedisCommands, keyPrefix: string, n
       return 'ended'
     },
 
-    deleteSession: async tokenHash => await end(tokenHash) !== undefined,
+    async deleteSession(tokenHash) {
+      const { written } = beginChange()
+      const session = await end(tokenHash)
+      // Also when there was none: an end that was not acknowledged is asked for again.
+      await written()
+      return session !== undefined
+    },
 
     async deleteSessionsOf(identityId, except) {
+      const { written } = beginChange()
       const ending = (await indexed(identityId)).filter(tokenHash => tokenHash !== except)
-      return (await Promise.all(ending.map(end))).filter(session => session !== undefined).length
+      const ended = await Promise.all(ending.map(end))
+      await written()
+      return ended.filter(session => session !== undefined).length
     },
 
     async listSessionsOf(identityId) {

@@ -1,7 +1,7 @@
 /** The store in Redis, for any number of processes: one server, one behind Sentinels, or a Cluster. */
 import { describeAddress, type RedisAddress } from './dsn.js'
 import { redisAttempts } from './redis-attempts.js'
-import { connectRedis } from './redis-connection.js'
+import { connectRedis, type RedisConnection } from './redis-connection.js'
 import { redisFlows } from './redis-flows.js'
 import { redisIdentities } from './redis-identities.js'
 import { listenForChanges } from './redis-invalidations.js'
@@ -10,13 +10,13 @@ import { requirePermissions } from './redis-permissions.js'
 import { guard } from './redis-safety.js'
 import { redisSessions } from './redis-sessions.js'
 import { redisShared } from './redis-shared.js'
-import type { Store } from './store.js'
+import type { Durability, Store } from './store.js'
 
 export interface RedisStoreOptions {
   /** How long one command may take; `store_unavailable` beyond it. */
   readonly timeoutMs: number
   readonly keyPrefix: string
-  readonly durability: 'required' | 'none'
+  readonly durability: Durability
   readonly warn: (message: string) => void
   readonly now: () => number
 }
@@ -29,10 +29,25 @@ export async function openRedisStore(address: RedisAddress, options: RedisStoreO
     warn(`Redis at ${where} is reached without TLS: sessions and password hashes cross the network in the clear. Use a \`rediss\` dsn unless that network is yours alone.`)
   }
 
-  const connection = await connectRedis(address, timeoutMs)
+  if (durability === 'replicated' && address.topology === 'cluster') {
+    throw new Error(`Redis at ${where} is a Cluster, and \`store.durability: replicated\` is for one master with replicas. Say \`required\`.`)
+  }
+
+  const connections: RedisConnection[] = []
+  async function connect(): Promise<RedisConnection> {
+    const connection = await connectRedis(address, timeoutMs)
+    connections.push(connection)
+    return connection
+  }
+  async function close(): Promise<void> {
+    await Promise.all(connections.map(connection => connection.close()))
+  }
+
   try {
-    await requirePermissions(connection, { where, keyPrefix, username: address.username })
-    const commands = await guard(connection, { where, keyPrefix, durability, warn })
+    const connection = await connect()
+    const waiting = durability === 'replicated' ? await connect() : undefined
+    await requirePermissions(connection, { where, keyPrefix, username: address.username, durability })
+    const commands = await guard(connection, { where, keyPrefix, durability, waiting, warn })
     const changes = listenForChanges(address, { timeoutMs, keyPrefix })
     const identities = redisIdentities(commands, { keyPrefix, timeoutMs, now })
     const vouched = <Input, Outcome>(change: (input: Input) => Promise<Outcome>) => async (input: Input): Promise<Outcome> => {
@@ -52,11 +67,12 @@ export async function openRedisStore(address: RedisAddress, options: RedisStoreO
       ...(changes.invalidations === undefined ? {} : { invalidations: changes.invalidations }),
       async close() {
         changes.stop()
-        await commands.close()
+        commands.stop()
+        await close()
       },
     }
   } catch (error) {
-    await connection.close()
+    await close()
     throw error
   }
 }

@@ -5,6 +5,12 @@
  */
 import type { Flow, IdentifierClaim, Identity, Session, SignInAttempt, StoredError } from './records.js'
 
+/**
+ * What an acknowledged change survives: `required`, a kill of the store; `replicated`, also a failover of Redis; `none`,
+ * what the store makes of it.
+ */
+export type Durability = 'required' | 'replicated' | 'none'
+
 /** A flow as found. */
 export interface FoundFlow {
   readonly flow: Flow

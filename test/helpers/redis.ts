@@ -137,9 +137,21 @@ export async function startSentinel(t: Test, master: TestRedis, name: string): P
   return { url: `redis+sentinel://127.0.0.1:${sentinel.port}/${name}` }
 }
 
-/** Resolves when the condition holds; rejects after ten seconds. */
-export async function until(condition: () => Promise<boolean> | boolean): Promise<void> {
-  const deadline = performance.now() + 10_000
+/** Showing nothing of ours, it may take its time. */
+const replicationWithinMs = 30_000
+
+/** Makes one server the replica of another; resolves when it has everything. */
+export async function followed(server: TestRedis, master: TestRedis): Promise<void> {
+  await until(() => server.command('REPLICAOF', '127.0.0.1', master.port).then(() => true, () => false), replicationWithinMs)
+  await until(async () => {
+    const [here, there] = await Promise.all([server, master].map(async one => String(await one.command('INFO', 'replication'))))
+    return /^master_link_status:up/m.test(here ?? '') && new RegExp(`^slave.*port=${server.port},state=online`, 'm').test(there ?? '')
+  }, replicationWithinMs)
+}
+
+/** Resolves when the condition holds; rejects when it has not after so long. */
+export async function until(condition: () => Promise<boolean> | boolean, withinMs = 10_000): Promise<void> {
+  const deadline = performance.now() + withinMs
   while (!await condition()) {
     if (performance.now() > deadline) throw new Error('the condition never held')
     await new Promise(resolve => setTimeout(resolve, 20))

@@ -8,7 +8,7 @@ import { Redis } from 'ioredis'
 import t, { type Test } from 'tap'
 
 import { openStore } from '../../src/store/open.js'
-import type { Store } from '../../src/store/store.js'
+import type { Durability, Store } from '../../src/store/store.js'
 import { makeCertificate } from '../helpers/certificates.js'
 import { logIn, logOut, signUp, usernameOf } from '../helpers/flows.js'
 import { freePort, startTestGateway, type TestGateway } from '../helpers/gateway.js'
@@ -46,8 +46,8 @@ async function startGuarded(t: Test, args: readonly string[] = []): Promise<Guar
   return { dsn: `redis://oathgate:${password}@127.0.0.1:${port}`, admin: as('tests'), gateway: as('oathgate') }
 }
 
-function open(t: Test, dsn: string): Promise<Store> {
-  return openStore({ dsn, timeoutMs: 2_000, keyPrefix: 'oathgate:', durability: 'required', warn: message => t.comment(message) }).then(store => {
+function open(t: Test, dsn: string, durability: Durability = 'required'): Promise<Store> {
+  return openStore({ dsn, timeoutMs: 2_000, keyPrefix: 'oathgate:', durability, warn: message => t.comment(message) }).then(store => {
     t.teardown(store.close)
     return store
   })
@@ -149,6 +149,9 @@ t.test('X10 a gateway whose user lacks a permission does not start, and says whi
   await admin.call('ACL', 'SETUSER', 'oathgate', '~oathgate:*', 'resetchannels')
   await t.rejects(open(t, dsn), { message: /run `subscribe` / })
   await admin.call('ACL', 'SETUSER', 'oathgate', '&__redis__:invalidate')
+  await t.resolves(open(t, dsn))
+  await admin.call('ACL', 'SETUSER', 'oathgate', '-wait')
+  await t.rejects(open(t, dsn, 'replicated'), { message: /run `wait` .*\+wait`/ })
   await t.resolves(open(t, dsn))
 })
 

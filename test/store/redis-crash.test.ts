@@ -10,6 +10,7 @@ import type { Identity } from '../../src/store/records.js'
 import { appended } from '../../src/store/redis-append-only.js'
 import { connectRedis, type RedisCommands } from '../../src/store/redis-connection.js'
 import { redisIdentities } from '../../src/store/redis-identities.js'
+import type { GuardedCommands } from '../../src/store/redis-safety.js'
 import { redisSessions } from '../../src/store/redis-sessions.js'
 import { claimsIn, newIdentity, newSession } from '../helpers/records.js'
 import { redisSkip, startRedis } from '../helpers/redis.js'
@@ -17,7 +18,7 @@ import { redisSkip, startRedis } from '../helpers/redis.js'
 const skip = redisSkip
 const reservationMs = 150
 
-type Commands = RedisCommands & { written(): Promise<void> }
+type Commands = RedisCommands & Pick<GuardedCommands, 'beginChange'>
 type Identities = ReturnType<typeof redisIdentities>
 /** What happens to the command at which the process stops: never sent, or sent and its answer never seen. */
 type Stop = 'before' | 'after'
@@ -161,7 +162,7 @@ async function connect(t: Test) {
   const { url } = await startRedis(t)
   const connection = await connectRedis(parseDsn(url) as RedisAddress, 2_000)
   t.teardown(connection.close)
-  const commands: Commands = { ...connection, written: () => appended(connection) }
+  const commands: Commands = { ...connection, beginChange: () => ({ written: () => appended(connection) }) }
   return { commands, identities: identitiesOn(commands), sessions: redisSessions(commands, 'crash:', Date.now) }
 }
 
@@ -211,7 +212,7 @@ async function stopAt(commands: Commands, count: number, stop: Stop, act: (ident
   const acting = act(identitiesOn({
     call: (command, ...args) => pass(() => commands.call(command, ...args)),
     run: (script, keys, args) => pass(() => commands.run(script, keys, args)),
-    written: () => pass(commands.written),
+    beginChange: () => ({ written: () => pass(commands.beginChange().written) }),
   }))
   const ended = acting.then(() => undefined, () => undefined)
   const goOn = (): Promise<void> => {

@@ -135,7 +135,7 @@ export const security = {
 export const store = {
   type: 'object', additionalProperties: false, default: {},
   properties: {
-    durability: { enum: ['required', 'none'], default: 'required', description: '`required` refuses a Redis that would lose accounts (no append-only file, an `allkeys-*` eviction policy).' },
+    durability: { enum: ['required', 'replicated', 'none'], default: 'required', description: '`required` refuses a Redis that would lose accounts (no append-only file, an `allkeys-*` eviction policy). `replicated` also says yes to a sign-up or a logout only once a replica has it (`WAIT 1 200`), so that a failover does not undo it, and 503 while no replica answers.' },
     timeout: { ...duration, default: '500ms', description: 'How long one command may take; 503 beyond it.' },
     key_prefix: { type: 'string', pattern: '^[A-Za-z0-9:_-]*$', default: 'oathgate:', description: 'Prefix of every Redis key.' },
   },
