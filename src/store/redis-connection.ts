@@ -8,6 +8,7 @@ import { Cluster, Redis, type RedisOptions } from 'ioredis'
 
 import { GatewayError } from '../errors.js'
 import { describeAddress, type RedisAddress } from './dsn.js'
+import { leaveFormerMaster, type Sentinels } from './redis-sentinels.js'
 
 /** What the drivers ask of Redis. Every rejection is a `store_unavailable`. */
 export interface RedisCommands {
@@ -40,9 +41,12 @@ export function script(lua: string): Script {
   return { lua, sha: createHash('sha1').update(lua).digest('hex') }
 }
 
-/** Connects. Throws an `Error` for the operator when Redis is not reached in time or turns the credentials down. */
-export async function connectRedis(address: RedisAddress, timeoutMs: number): Promise<RedisConnection> {
-  const client = address.topology === 'cluster' ? clusterClient(address, timeoutMs) : plainClient(address, timeoutMs)
+/**
+ * Connects. Throws an `Error` for the operator when Redis is not reached in time or turns the credentials down. With
+ * `sentinels` it stays with the master that they name.
+ */
+export async function connectRedis(address: RedisAddress, timeoutMs: number, sentinels?: Sentinels): Promise<RedisConnection> {
+  const client = address.topology === 'cluster' ? clusterClient(address, timeoutMs) : plainClient(address, timeoutMs, sentinels)
   try {
     await reach(client, address)
   } catch (error) {
@@ -79,7 +83,9 @@ export async function connectRedis(address: RedisAddress, timeoutMs: number): Pr
 }
 
 /** A client of one server, or of the master that Sentinels name; not connected yet. `options` are laid over ours. */
-export function plainClient(address: RedisAddress, timeoutMs: number, options: { readonly protocol?: 2, readonly autoResubscribe?: boolean } = {}): Redis {
+export function plainClient(
+  address: RedisAddress, timeoutMs: number, sentinels?: Sentinels, options: { readonly protocol?: 2, readonly autoResubscribe?: boolean } = {},
+): Redis {
   const client = new Redis({
     ...serverOptions(address, timeoutMs),
     ...topologyOptions(address, timeoutMs),
@@ -89,6 +95,7 @@ export function plainClient(address: RedisAddress, timeoutMs: number, options: {
     retryStrategy,
     ...options,
   })
+  if (sentinels !== undefined) leaveFormerMaster(client, sentinels)
   // Without a listener ioredis prints to stderr; what fails is told to whoever asked.
   return client.on('error', () => undefined)
 }

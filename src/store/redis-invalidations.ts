@@ -8,6 +8,7 @@ import type { Redis } from 'ioredis'
 
 import type { RedisAddress } from './dsn.js'
 import { plainClient } from './redis-connection.js'
+import type { Sentinels } from './redis-sentinels.js'
 import type { Change, Invalidations } from './store.js'
 
 /**
@@ -19,16 +20,23 @@ const askEveryMs = 100
 
 const channel = '__redis__:invalidate'
 
+export interface ListenedChanges {
+  readonly invalidations: Invalidations | undefined
+  /** Whatever was read so far may have changed. */
+  readonly forget: () => void
+  readonly stop: () => void
+}
+
 /** Begins to listen; never fails: until Redis tells of changes, `isCurrent` says no. A Cluster has no one to tell of all changes. */
 export function listenForChanges(
-  address: RedisAddress, { timeoutMs, keyPrefix }: { readonly timeoutMs: number, readonly keyPrefix: string },
-): { readonly invalidations: Invalidations | undefined, readonly stop: () => void } {
-  if (address.topology === 'cluster') return { invalidations: undefined, stop: () => undefined }
+  address: RedisAddress, sentinels: Sentinels | undefined, { timeoutMs, keyPrefix }: { readonly timeoutMs: number, readonly keyPrefix: string },
+): ListenedChanges {
+  if (address.topology === 'cluster') return { invalidations: undefined, forget: () => undefined, stop: () => undefined }
 
   const sessionPrefix = `${keyPrefix}session:`
   const identityPrefix = `${keyPrefix}identity:{`
   // RESP2, where changes arrive as messages of a channel. Subscribing anew is ours, since it begins with a new tracking.
-  const client = plainClient(address, timeoutMs, { protocol: 2, autoResubscribe: false })
+  const client = plainClient(address, timeoutMs, sentinels, { protocol: 2, autoResubscribe: false })
   let listener: (change: Change) => void = () => undefined
   let believedUntil = -Infinity
   let listening = false
@@ -75,6 +83,7 @@ export function listenForChanges(
       isCurrent: () => performance.now() < believedUntil,
       listen(heard) { listener = heard },
     },
+    forget: () => { listener('everything') },
     stop: () => { stop(client, asking) },
   }
 }

@@ -8,6 +8,7 @@ import { listenForChanges } from './redis-invalidations.js'
 import { redisLimits } from './redis-limits.js'
 import { requirePermissions } from './redis-permissions.js'
 import { guard } from './redis-safety.js'
+import { watchSentinels } from './redis-sentinels.js'
 import { redisSessions } from './redis-sessions.js'
 import { redisShared } from './redis-shared.js'
 import type { Durability, Store } from './store.js'
@@ -33,13 +34,15 @@ export async function openRedisStore(address: RedisAddress, options: RedisStoreO
     throw new Error(`Redis at ${where} is a Cluster, and \`store.durability: replicated\` is for one master with replicas. Say \`required\`.`)
   }
 
+  const sentinels = watchSentinels(address, timeoutMs)
   const connections: RedisConnection[] = []
   async function connect(): Promise<RedisConnection> {
-    const connection = await connectRedis(address, timeoutMs)
+    const connection = await connectRedis(address, timeoutMs, sentinels)
     connections.push(connection)
     return connection
   }
   async function close(): Promise<void> {
+    sentinels?.close()
     await Promise.all(connections.map(connection => connection.close()))
   }
 
@@ -48,7 +51,9 @@ export async function openRedisStore(address: RedisAddress, options: RedisStoreO
     const waiting = durability === 'replicated' ? await connect() : undefined
     await requirePermissions(connection, { where, keyPrefix, username: address.username, durability })
     const commands = await guard(connection, { where, keyPrefix, durability, waiting, warn })
-    const changes = listenForChanges(address, { timeoutMs, keyPrefix })
+    const changes = listenForChanges(address, sentinels, { timeoutMs, keyPrefix })
+    // It may have been to another server than the one that tells of changes: what was read there is known no longer.
+    connection.onLoss(changes.forget)
     const identities = redisIdentities(commands, { keyPrefix, timeoutMs, now })
     const vouched = <Input, Outcome>(change: (input: Input) => Promise<Outcome>) => async (input: Input): Promise<Outcome> => {
       await commands.vouch()

@@ -7,7 +7,8 @@ import { withSessionCache } from '../../src/session/cached-store.js'
 import { openStore } from '../../src/store/open.js'
 import type { Identity, Session } from '../../src/store/records.js'
 import type { Change, Invalidations, Store } from '../../src/store/store.js'
-import { redisSkip, startRedis, until, type TestRedis } from '../helpers/redis.js'
+import { startDoor } from '../helpers/door.js'
+import { followed, redisSkip, startRedis, until, type TestRedis } from '../helpers/redis.js'
 
 interface Counted {
   readonly store: Store
@@ -15,7 +16,7 @@ interface Counted {
   asked(): number
 }
 
-async function openCached(t: Test, redis: TestRedis): Promise<Counted> {
+async function openCached(t: Test, redis: Pick<TestRedis, 'url'>): Promise<Counted> {
   const kept = await openStore({ dsn: redis.url, timeoutMs: 500, keyPrefix: 'test:', durability: 'required', warn: () => undefined })
   t.teardown(() => kept.close())
   let asked = 0
@@ -117,6 +118,29 @@ t.test('over a real Redis', { skip: redisSkip }, async t => {
     await redis.kill('SIGCONT')
     t.ok(refusedAt - frozenAt < 1000, `refused after ${Math.round(refusedAt - frozenAt)} ms`)
     await until(() => here.store.findSession(session.tokenHash).then(Boolean, () => false))
+  })
+
+  t.test('what was read from another server than the one that tells of changes is forgotten with the connection to it', async t => {
+    const [former, next] = await Promise.all([startRedis(t, { args: ['--repl-diskless-sync-delay', '0'] }), startRedis(t)])
+    const door = await startDoor(t, former.port)
+    const here = await openCached(t, { url: `redis://127.0.0.1:${door.port}` })
+    const { session } = await newSession(here.store)
+    await followed(next, former)
+    await next.command('REPLICAOF', 'NO', 'ONE')
+
+    const there = await openCached(t, next)
+    await there.store.deleteSession(session.tokenHash)
+    door.lead(next.port)
+    await former.command('CLIENT', 'KILL', 'TYPE', 'pubsub')
+    await until(() => here.store.invalidations?.isCurrent() === false)
+    await until(() => here.store.invalidations?.isCurrent() === true)
+    const asked = here.asked()
+    t.ok(await here.store.findSession(session.tokenHash), 'the former one still has it')
+    t.equal(here.asked(), asked + 1)
+
+    await former.command('CLIENT', 'KILL', 'TYPE', 'normal')
+    await until(() => here.store.ping().then(() => true, () => false))
+    t.equal(await here.store.findSession(session.tokenHash), undefined)
   })
 
   t.test('a flush of the database is heard', async t => {

@@ -10,12 +10,41 @@ import { connectRedis, type RedisConnection } from '../../src/store/redis-connec
 import { replicationOf } from '../../src/store/redis-replication.js'
 import { guard, type GuardedCommands } from '../../src/store/redis-safety.js'
 import type { Durability, Store } from '../../src/store/store.js'
+import { watchMachineDelay } from '../helpers/machine-delay.js'
 import { newIdentity, newSession } from '../helpers/records.js'
 import { followed, redisSkip, startRedis, until, type TestRedis } from '../helpers/redis.js'
+import { startWatched } from '../helpers/sentinels.js'
 
 const skip = redisSkip
 const timeoutMs = 500
 const unavailable = { name: 'GatewayError', code: 'store_unavailable', status: 503 }
+
+t.test('X5 L4 a former master that is alive and takes commands is left as soon as Sentinels name another', { skip }, async t => {
+  const redis = await startWatched(t)
+  const idle = await open(t, redis.url)
+  const identity = newIdentity({ password: ['ann'] })
+  const session = newSession(identity)
+  await idle.createIdentity(identity)
+  await idle.createSession(session)
+  t.ok(await idle.findSession(session.tokenHash))
+
+  const { master: former, replica } = await redis.roles()
+  await until(async () => await replica.command('EXISTS', `gw:session:${session.tokenHash}`) === 1)
+  await former.kill('SIGSTOP')
+  await redis.failedOver(former)
+  const other = await open(t, redis.url)
+  t.equal(await other.deleteSession(session.tokenHash), true)
+  const endedAt = performance.now()
+  const lateMs = watchMachineDelay()
+  await former.kill('SIGCONT')
+  t.match(await former.command('ROLE'), ['master'], 'it does not know of its end')
+  t.equal(await former.command('EXISTS', `gw:session:${session.tokenHash}`), 1, 'and has the session')
+
+  await until(() => idle.findSession(session.tokenHash).then(found => found === undefined, () => false))
+  const tookMs = Math.round(performance.now() - endedAt)
+  t.ok(tookMs < 1_000 + lateMs(), `its end held here after ${tookMs} ms`)
+  t.match(await former.command('ROLE'), ['master'], 'nor has it been told meanwhile')
+})
 
 t.test('X5 replicas that do not answer: nothing is called done, and all is again when one does', { skip }, async t => {
   const { master, replica } = await startPair(t)
