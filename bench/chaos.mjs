@@ -14,6 +14,8 @@ About twenty minutes; redis-server, haproxy and faketime have to be installed.
       { file: 'test/crash/sign-ups.test.ts', promises: ['L1', 'L2', 'L16'], env: { KILL_ROUNDS: rounds } },
       { file: 'test/store/redis-start.test.ts', promises: ['L3'], env: {} },
       { file: 'test/crash/replicas.test.ts', promises: ['L4'], env: { SESSIONS: quick ? 40 : 2_000 } },
+      { file: 'test/crash/revocation.test.ts', promises: ['L4'], env: {} },
+      { file: 'test/crash/failover.test.ts', promises: ['L18'], env: { FAILOVERS: quick ? 3 : 5 } },
       { file: 'test/crash/balancer.test.ts', promises: ['L5'], env: { RESTART_ROUNDS: quick ? 1 : Math.ceil(rounds / 3) } },
       { file: 'test/crash/outage.test.ts', promises: ['L6'], env: { OUTAGE_MS: quick ? 3_000 : 10_000 } },
       { file: 'test/crash/slow-redis.test.ts', promises: ['L6'], env: {} },
