@@ -33,27 +33,27 @@ async function cutReaders({ output }: GatewayProcess, count: number): Promise<nu
   return cut()
 }
 
-/** A client like any other, which asks every ten milliseconds until it is told to stop. */
+/** Clients like any other: every ten milliseconds one of them asks, until they are told to stop. Resolves then to how many failed. */
 function askSteadily(t: Test, port: number): { readonly took: number[], stop(): Promise<number> } {
-  const connection = keptConnection(port)
-  t.teardown(() => { connection.close() })
+  const connections = Array.from({ length: 50 }, () => keptConnection(port))
+  t.teardown(() => { for (const connection of connections) connection.close() })
   const took: number[] = []
   let failed = 0
   let over = false
-  const asking = (async () => {
-    // Counted from when each is due: who waits for a late answer is late with the next requests, too.
-    for (let due = performance.now(); !over; due += 10) {
+  // Each waits for its own answers alone. Counted from when one is due: who waits for a late answer is late with the next, too.
+  const asking = connections.map(async (connection, at) => {
+    for (let due = performance.now() + at * 10; !over; due += connections.length * 10) {
       await pause(Math.max(0, due - performance.now()))
       const answer = await connection.ask('GET /app/x HTTP/1.1\r\nHost: app.test\r\n\r\n')
       took.push(performance.now() - due)
       if (answer?.status !== 200) failed += 1
     }
-  })()
+  })
   return {
     took,
     async stop() {
       over = true
-      await asking
+      await Promise.all(asking)
       return failed
     },
   }
@@ -64,7 +64,7 @@ t.test(`L11 D1 D2 ${slow} clients that are slow with heads, bodies and reading a
   const gateway = await startGatewayProcess(t, {
     config: {
       serve: { public: { timeout: { read: `${limitMs}ms`, write: `${limitMs}ms` } } },
-      proxy: { connections: slow + 10 }, // a slow upload holds one, and whoever finds none free waits for it
+      proxy: { connections: slow + 60 }, // a slow upload holds one, and whoever finds none free waits for it
     },
     rules: [{
       id: 'app', upstream: { url: `http://127.0.0.1:${await app.firstLine()}` }, match: { url: '<https?://[^/]+>/app/<.*>', methods: ['GET', 'POST'] },
