@@ -1,9 +1,9 @@
 /** Who may use the admin listener: whoever has the token, or, on loopback without one, whoever is on this machine (security A15). */
-import { createHash, timingSafeEqual } from 'node:crypto'
 import type { Middleware } from 'koa'
 
 import { GatewayError } from '../errors.js'
 import { isDecision } from './decisions.js'
+import { isSameSecret } from './same-secret.js'
 import { statusPath } from './status-page.js'
 
 /** Paths that probes, and upstreams that verify tokens, ask without a token. */
@@ -26,7 +26,7 @@ export function adminGuard(token: string | undefined, adminUrl: string): Middlew
     if (token !== undefined) {
       const forBrowsers = ctx.path === statusPath
       const presented = isDecision(ctx.path) ? undefined : bearerOf(ctx.get('authorization')) ?? (forBrowsers ? passwordOf(ctx.get('authorization')) : undefined)
-      if (!equals(presented ?? ctx.get(tokenField), token)) {
+      if (!isSameSecret(presented ?? ctx.get(tokenField), token)) {
         throw new GatewayError('unauthorized', {
           reason: 'The admin API needs the token of serve.admin.token as "Authorization: Bearer" or "X-Oathgate-Token".',
           headers: { 'WWW-Authenticate': forBrowsers ? 'Basic realm="Oathgate status", charset="UTF-8"' : 'Bearer' },
@@ -52,9 +52,4 @@ function bearerOf(authorization: string): string | undefined {
 function passwordOf(authorization: string): string | undefined {
   const pair = /^Basic +([A-Za-z0-9+/]+=*)$/i.exec(authorization)?.[1]
   return pair === undefined ? undefined : /^[^:]*:(.*)$/s.exec(Buffer.from(pair, 'base64').toString())?.[1]
-}
-
-function equals(left: string, right: string): boolean {
-  const digest = (text: string): Buffer => createHash('sha256').update(text).digest()
-  return timingSafeEqual(digest(left), digest(right))
 }

@@ -8,6 +8,7 @@ import type { Hasher } from '../identity/password-hash.js'
 import type { IdentifierClaim, Identity } from '../store/records.js'
 import { conflict, newIdentity, type IdentityService } from './identities.js'
 import { readIdentityBody, refused, wantedClaims, type IdentityBody } from './identity-body.js'
+import { isSameSecret } from './same-secret.js'
 
 /** Identities in one batch: more would keep others waiting while they are read. */
 export const batchLimit = 1000
@@ -114,7 +115,7 @@ function isSame({ schema, traits, password }: IdentityBody, holder: Identity, ha
   const stored = holder.credentials.password?.hash
   if (password === undefined) return true
   if (stored === undefined) return false
-  return !hasher.needsRehash(stored) || ('hash' in password && password.hash === stored)
+  return !hasher.needsRehash(stored) || ('hash' in password && isSameSecret(password.hash, stored))
 }
 
 /** Runs a task for each, so many at a time, in order. */

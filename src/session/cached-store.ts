@@ -43,6 +43,7 @@ export function withSessionCache(
 
   function forgetSession(tokenHash: string): void {
     found.delete(tokenHash)
+    // eslint-disable-next-line no-restricted-syntax -- both are ours, nobody presented them
     for (const lookUp of underWay) lookUp.stale ||= lookUp.tokenHash === tokenHash
   }
 
