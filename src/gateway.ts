@@ -85,32 +85,27 @@ export function publicHandler({ readRequest, cors, inFlight, selfService, rules,
   }
 
   async function answer(req: IncomingMessage, res: ServerResponse, exchange: ExchangeState): Promise<void> {
-    const read = readRequest(req, exchange.requestId)
-    const request = hasBody(req) ? { ...read, body: createRequestBody(req, res) } : read
-    exchange.request = request
-    if (answersPreflight(req, res)) return
-    if (isOurs(request)) {
-      exchange.selfService = true
-      return answerOurs(req, res, exchange)
-    }
-
-    const decision = await decide(request, rules(), exchange)
-    const startedAt = performance.now()
+    let forwardedAt: number | undefined
     try {
+      const read = readRequest(req, exchange.requestId)
+      const request = hasBody(req) ? { ...read, body: createRequestBody(req, res) } : read
+      exchange.request = request
+      if (answersPreflight(req, res)) return
+      if (isOurs(request)) {
+        exchange.selfService = true
+        await answerOurs(req, res, exchange)
+        return
+      }
+
+      const decision = await decide(request, rules(), exchange)
+      forwardedAt = performance.now()
       const { status, error } = await forwarder.forward(req, res, request, decision)
-      const ms = performance.now() - startedAt
+      const ms = performance.now() - forwardedAt
       exchange.upstream = res.headersSent ? { ms, status } : { ms }
       if (error !== undefined) exchange.failure = error
     } catch (thrown) {
-      if (toGatewayError(thrown).code.startsWith('upstream_')) exchange.upstream = { ms: performance.now() - startedAt }
-      throw thrown
-    }
-  }
-
-  async function answerAnyway(...[req, res, exchange]: Parameters<Handle>): Promise<void> {
-    try {
-      await answer(req, res, exchange)
-    } catch (thrown) {
+      const ms = forwardedAt === undefined ? undefined : performance.now() - forwardedAt
+      if (ms !== undefined && toGatewayError(thrown).code.startsWith('upstream_')) exchange.upstream = { ms }
       answerError(thrown, req, res, exchange)
     }
   }
@@ -119,7 +114,7 @@ export function publicHandler({ readRequest, cors, inFlight, selfService, rules,
     logExchange(log, req, res, exchange, onEnd)
     if (hsts !== undefined && 'encrypted' in req.socket) res.setHeader('strict-transport-security', hsts)
     const refusal = inFlight.begin(exchange)
-    if (refusal === undefined) void answerAnyway(req, res, exchange)
+    if (refusal === undefined) void answer(req, res, exchange)
     else answerError(refusal, req, res, exchange)
   }
 }

@@ -23,13 +23,8 @@ export interface RuleIndex<Entry> {
  * not matter, only how many of them begin like the URL.
  */
 export function indexRules<Entry extends Indexed>(entries: readonly Entry[]): RuleIndex<Entry> {
-  const byUrl = emptyTree<Entry>()
-  const byPath = emptyTree<Entry>()
-  for (const entry of entries) {
-    const { prefixes, pathPrefixes } = entry.matcher
-    const tree = pathPrefixes === undefined ? byUrl : byPath
-    for (const prefix of shortest(pathPrefixes ?? prefixes)) insert(tree, prefix, entry)
-  }
+  const byUrl = foldersOf(entries.filter(isFoundByUrl), ({ prefixes }) => prefixes)
+  const byPath = foldersOf(entries.filter(entry => !isFoundByUrl(entry)), ({ pathPrefixes = [] }) => pathPrefixes)
 
   return {
     find({ method, url, path }) {
@@ -39,8 +34,46 @@ export function indexRules<Entry extends Indexed>(entries: readonly Entry[]): Ru
       collect(byPath, path, upper, url, found)
       return found
     },
-    mayOverlap: ({ matcher: { prefixes } }) => !isEmpty(byPath) || shortest(prefixes).some(prefix => hasCompany(byUrl, prefix)),
+    mayOverlap: overlapCheck(entries),
   }
+}
+
+function isFoundByUrl({ matcher }: Indexed): boolean {
+  return matcher.pathPrefixes === undefined
+}
+
+function overlapCheck<Entry extends Indexed>(entries: readonly Entry[]): RuleIndex<Entry>['mayOverlap'] {
+  if (!entries.every(isFoundByUrl)) return () => true
+  const tree = emptyTree<Entry>()
+  for (const entry of entries) for (const prefix of shortest(entry.matcher.prefixes)) insert(tree, prefix, entry)
+  return ({ matcher: { prefixes } }) => shortest(prefixes).some(prefix => hasCompany(tree, prefix))
+}
+
+/**
+ * Where a URL's folders are looked up, each with one step: most texts end with a slash, and with many rules every step further
+ * down a tree is one into memory that no cache holds.
+ */
+interface Folders<Entry> {
+  /** By text up to its last slash, that included: what goes on from there. */
+  readonly trees: Map<string, Tree<Entry>>
+  /** Lengths of the shortest and the longest of those texts. */
+  least: number
+  most: number
+}
+
+function foldersOf<Entry extends Indexed>(entries: readonly Entry[], textsOf: (matcher: UrlMatcher) => readonly string[]): Folders<Entry> {
+  const folders: Folders<Entry> = { trees: new Map(), least: Infinity, most: -1 }
+  for (const entry of entries) {
+    for (const text of shortest(textsOf(entry.matcher))) {
+      const folder = text.slice(0, text.lastIndexOf('/') + 1)
+      let tree = folders.trees.get(folder)
+      if (tree === undefined) folders.trees.set(folder, tree = emptyTree())
+      insert(tree, text.slice(folder.length), entry)
+      folders.least = Math.min(folders.least, folder.length)
+      folders.most = Math.max(folders.most, folder.length)
+    }
+  }
+  return folders
 }
 
 /** A node of a radix tree: the entries whose text ends here, and where longer texts go on. */
@@ -75,24 +108,27 @@ function insert<Entry>(tree: Tree<Entry>, text: string, entry: Entry): void {
   insert(branch.tree, text.slice(common), entry)
 }
 
-/** Walks down along the text and tests what it comes past. */
-function collect<Entry extends Indexed>(root: Tree<Entry>, text: string, method: string, url: string, found: Entry[]): void {
+/** Goes through the folders of a text, and down from each along the rest of it, and tests what it comes past. */
+function collect<Entry extends Indexed>(folders: Folders<Entry>, text: string, method: string, url: string, found: Entry[]): void {
+  if (folders.least === 0) collectBelow(folders.trees.get('') as Tree<Entry>, text, 0, method, url, found)
+  for (let at = text.indexOf('/', folders.least - 1); at !== -1 && at < folders.most; at = text.indexOf('/', at + 1)) {
+    const tree = folders.trees.get(text.slice(0, at + 1))
+    if (tree !== undefined) collectBelow(tree, text, at + 1, method, url, found)
+  }
+}
+
+function collectBelow<Entry extends Indexed>(root: Tree<Entry>, text: string, from: number, method: string, url: string, found: Entry[]): void {
   let tree = root
-  let at = 0
-  for (;;) {
+  for (let at = from;;) {
     for (const entry of tree.entries) {
       if (entry.methods.has(method) && entry.matcher.test(url)) found.push(entry)
     }
-    if (at === text.length) return
+    if (at === text.length || tree.branches.size === 0) return
     const branch = tree.branches.get(text.charCodeAt(at))
     if (branch === undefined || !text.startsWith(branch.label, at)) return
     at += branch.label.length
     tree = branch.tree
   }
-}
-
-function isEmpty({ entries, branches }: Tree<unknown>): boolean {
-  return entries.length === 0 && branches.size === 0
 }
 
 /** Whether another entry has a text that this one begins with, or one that begins with it. */

@@ -5,11 +5,15 @@ import { atTurnsEnd } from '../http/turns-end.js'
 import type { Circumstances, Exchange } from './client/exchange.js'
 import type { ResponseHead } from './client/response-head.js'
 
-/** What is to be asked, and who hears what became of it. */
-export interface AnswerOptions extends Pick<Exchange, 'method' | 'head' | 'body' | 'upload' | 'responseMs' | 'bodyMs'> {
+/** What is to be asked, and for whom. */
+export interface Question extends Pick<Exchange, 'method' | 'head' | 'body' | 'upload' | 'responseMs' | 'bodyMs'> {
   readonly res: ServerResponse
   /** The answer's header fields for the client, flat. */
   readonly fieldsFor: (head: ResponseHead) => string[]
+}
+
+/** Who hears what became of it. */
+export interface Outcome {
   /** The answer was passed on whole. */
   readonly onComplete: (status: number) => void
   /** The client went away first; the upstream request has been dropped. */
@@ -25,8 +29,8 @@ export interface AnswerOptions extends Pick<Exchange, 'method' | 'head' | 'body'
 const maxJoined = 16_384
 
 /** An exchange for the client to carry. */
-export function createAnswer(options: AnswerOptions): Exchange {
-  const { res } = options
+export function createAnswer(question: Question, outcome: Outcome): Exchange {
+  const { res } = question
   let over = false
   /** The first piece of the body, for as long as it may turn out to be all of it: then head and body are one write. */
   let held: Buffer | undefined
@@ -38,7 +42,7 @@ export function createAnswer(options: AnswerOptions): Exchange {
     if (over) return
     over = true
     exchange.carrier?.drop(exchange)
-    options.onClientGone()
+    outcome.onClientGone()
   })
 
   /** False: the client takes its time, and the rest will be asked for when it has. */
@@ -52,7 +56,7 @@ export function createAnswer(options: AnswerOptions): Exchange {
     if (over) return
     over = true
     res.end(whole, 'latin1')
-    options.onComplete(res.statusCode)
+    outcome.onComplete(res.statusCode)
   }
 
   function resume(): void {
@@ -60,12 +64,12 @@ export function createAnswer(options: AnswerOptions): Exchange {
   }
 
   const exchange: Exchange = {
-    method: options.method, head: options.head, body: options.body, upload: options.upload,
-    responseMs: options.responseMs, bodyMs: options.bodyMs,
+    method: question.method, head: question.head, body: question.body, upload: question.upload,
+    responseMs: question.responseMs, bodyMs: question.bodyMs,
     carrier: undefined,
 
     onHead(head) {
-      if (!over) writeHead(res, head, options.fieldsFor(head))
+      if (!over) writeHead(res, head, question.fieldsFor(head))
     },
 
     onData(piece) {
@@ -95,7 +99,7 @@ export function createAnswer(options: AnswerOptions): Exchange {
         over = true
         if (held === undefined) res.end()
         else res.end(held, exchange.carrier?.keep())
-        options.onComplete(res.statusCode)
+        outcome.onComplete(res.statusCode)
         return
       }
       whole = held === undefined ? '' : held.toString('latin1')
@@ -108,7 +112,7 @@ export function createAnswer(options: AnswerOptions): Exchange {
         over = true
         cut(res)
       }
-      options.onFailure(error, circumstances)
+      outcome.onFailure(error, circumstances)
     },
   }
   return exchange

@@ -5,7 +5,7 @@ import type { Decision, Upstream } from '../access/pipeline.js'
 import { GatewayError } from '../errors.js'
 import type { AccessRequest } from '../http/access-request.js'
 import { hasBody, refuseBodyOnSafeMethod } from '../http/framing.js'
-import { createAnswer, type AnswerOptions } from './answer.js'
+import { createAnswer, type Question } from './answer.js'
 import { createClient } from './client/client.js'
 import { requestHead } from './client/request-head.js'
 import { upstreamFields } from './headers.js'
@@ -53,7 +53,7 @@ export function createForwarder(options: ForwarderOptions): Forwarder {
   const client = createClient({ connections, keepAliveMs, connectMs, refusePeer })
 
   /** The request as it goes out, and what is to be done with the answer. Throws what keeps it from going out. */
-  function prepare(req: IncomingMessage, res: ServerResponse, request: AccessRequest, decision: Decision, upstream: Upstream): Prepared {
+  function prepare(req: IncomingMessage, res: ServerResponse, request: AccessRequest, decision: Decision, upstream: Upstream): Question {
     if (!upstream.bodyOnSafeMethods) refuseBodyOnSafeMethod(req)
 
     const maxBytes = upstream.maxBodyBytes ?? options.maxBodyBytes
@@ -83,16 +83,15 @@ export function createForwarder(options: ForwarderOptions): Forwarder {
     forward: (req, res, request, decision) => new Promise((resolve, reject) => {
       const { upstream } = decision.rule
       if (upstream === undefined) throw new GatewayError('not_found', { detail: `rule ${decision.rule.id} has no upstream` })
-      const prepared = prepare(req, res, request, decision, upstream)
+      const question = prepare(req, res, request, decision, upstream)
       // Whoever left while the decision was made will never say so again, and would hold an upstream connection for ever.
       if (res.destroyed || req.socket.destroyed) {
         resolve({ status: 499, end: 'client_gone' })
         return
       }
 
-      let mayRepeat = isRepeatable(prepared.method) && prepared.body === undefined && prepared.upload === undefined
-      const exchange = createAnswer({
-        ...prepared,
+      let mayRepeat = isRepeatable(question.method) && question.body === undefined && question.upload === undefined
+      const exchange = createAnswer(question, {
         onComplete: status => resolve({ status, end: 'complete' }),
         onClientGone: () => resolve({ status: res.headersSent ? res.statusCode : 499, end: 'client_gone' }),
         onFailure(error, { begun, tooOld }) {
@@ -115,8 +114,6 @@ export function createForwarder(options: ForwarderOptions): Forwarder {
     close: () => client.close(),
   }
 }
-
-type Prepared = Omit<AnswerOptions, 'onComplete' | 'onClientGone' | 'onFailure'>
 
 /** RFC 9110 9.2.2, but only where nothing is changed: what was done once and answered with a reset may be visible. */
 function isRepeatable(method: string): boolean {

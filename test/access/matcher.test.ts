@@ -224,7 +224,14 @@ t.test('D6 what no linear matcher can do, and what is no pattern at all, is refu
 t.test('the fastest engine that is linear is chosen', async t => {
   const rows: [pattern: string, engine: string][] = [
     ['http://h/a', 'literal'],
-    ['http://h/<.*>', 'RegExp'],
+    ['http://h/<.*>', 'prefix'],
+    ['http://h/a<.*>', 'prefix'],
+    ['http://<.*>', 'prefix'],
+    ['http://h/<(.*)>', 'RegExp'],
+    ['http://h/<[^/]*>', 'RegExp'],
+    ['http://h/<.+>', 'RegExp'],
+    ['http://h/<.*>/a', 'RE2'],
+    ['<http|https>://h/a', 'RegExp'],
     ['http://h/<[^/]+>/items/<[0-9]+>', 'RegExp'],
     ['<http|https>://h/<.*>', 'RegExp'],
     ['http://h/<(?!(admin|x)(/|$)).*>', 'RegExp'],

@@ -5,12 +5,12 @@ import { leadingTexts } from './leading-texts.js'
 import { hoistLookaheads } from './lookaheads.js'
 import { isOnePass } from './one-pass.js'
 import { captureOrder, regexpSource } from './source.js'
-import { type Node, PatternError, complement, groupsIn, hasLookahead, nothing, sequence } from './syntax-tree.js'
+import { type Node, PatternError, charsOf, complement, groupsIn, hasLookahead, nothing, sequence } from './syntax-tree.js'
 import { writeOutLookaheads } from './written-out.js'
 
 /** A compiled pattern. Both functions take time linear in the length of the URL. */
 export interface Compiled {
-  readonly engine: 'literal' | 'RegExp' | 'RE2'
+  readonly engine: 'literal' | 'prefix' | 'RegExp' | 'RE2'
   readonly test: (url: string) => boolean
   /** The captured texts of a URL that matches; `''` for groups that took no part. */
   readonly captures: (url: string) => readonly string[]
@@ -20,6 +20,8 @@ export interface Compiled {
 export function compile(pattern: Node): Compiled {
   const { texts: [text = '', ...others], whole } = leadingTexts(pattern)
   if (whole && others.length === 0 && groupsIn(pattern).length === 0) return literalMatcher(text)
+  const beginning = textBeforeAnything(pattern)
+  if (beginning !== undefined) return prefixMatcher(beginning)
   if (isOnePass(pattern)) return regExpMatcher(pattern)
   if (!hasLookahead(pattern)) return re2Matcher(pattern)
 
@@ -30,6 +32,26 @@ export function compile(pattern: Node): Compiled {
 
 function literalMatcher(text: string): Compiled {
   return { engine: 'literal', test: url => url === text, captures: () => [] }
+}
+
+function prefixMatcher(text: string): Compiled {
+  const test = (url: string): boolean => url.startsWith(text) && !url.includes('\n', text.length)
+  return { engine: 'prefix', test, captures: url => [url.slice(text.length)] }
+}
+
+/** What `.` stands for. */
+const anyChar = complement(charsOf('\n'))
+
+/** The text that the whole pattern is, but for a last `<.*>`, as most are; `undefined` for others. */
+function textBeforeAnything(pattern: Node): string | undefined {
+  const [last, ...before] = pattern.kind === 'sequence' ? [pattern.items.at(-1), ...pattern.items.slice(0, -1)] : []
+  if (last?.kind !== 'group' || last.body.kind !== 'repeat') return undefined
+  const { min, max, body } = last.body
+  if (min !== 0 || max !== Infinity || body.kind !== 'set' || body.chars !== anyChar) return undefined
+
+  const beginning = sequence(before)
+  const { texts: [text, ...others], whole } = leadingTexts(beginning)
+  return whole && others.length === 0 && groupsIn(beginning).length === 0 ? text : undefined
 }
 
 function regExpMatcher(pattern: Node): Compiled {

@@ -105,8 +105,7 @@ function framing(length: string | undefined, encoding: string | undefined, isOld
 /** RFC 9112 9.3. */
 function persists(connection: string, isOld: boolean): boolean {
   if (connection === '') return !isOld
-  const options = connection.toLowerCase().split(',').map(option => option.trim())
-  return !options.includes('close') && (!isOld || options.includes('keep-alive'))
+  return !/(?:^|,)[ \t]*close[ \t]*(?:,|$)/i.test(connection) && (!isOld || /(?:^|,)[ \t]*keep-alive[ \t]*(?:,|$)/i.test(connection))
 }
 
 function idleLimit(value: string): number | undefined {
