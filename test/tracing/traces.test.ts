@@ -204,7 +204,7 @@ t.test('off, a client\'s traceparent passes untouched, and nothing is sent', asy
   const { gateway, receiver, upstream } = await start(t, { tracing: { enabled: false } })
   await fetch(`${gateway.url}/open`, { headers: { traceparent: theirs, tracestate: 'vendor=1' } })
   t.match(upstream.asked[0], { traceparent: theirs, tracestate: 'vendor=1' })
-  t.match(gateway.logged.find(({ msg }) => msg === 'request'), { trace_id: undefined })
   await gateway.stop()
+  t.match(gateway.logged.find(({ msg }) => msg === 'request'), { trace_id: undefined })
   t.equal(receiver.bytes(), '')
 })

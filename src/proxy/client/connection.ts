@@ -131,7 +131,9 @@ export function createConnection({ target, connectMs, keepAliveMs, onIdle, onGon
     ticksLeft = ticksOf(responseMs)
     if (upload === undefined && body === undefined) {
       unsent = head
-      atTurnsEnd(sendHead)
+      // Node tells that TLS has written at a turn's end; writes from then on would be told later than their answers come.
+      if (target.isTls) sendHead()
+      else atTurnsEnd(sendHead)
       return
     }
     if (!hearsOut) hearOut(socket)
