@@ -1,6 +1,7 @@
 /** A server that listens, and how it comes to an end. */
 import type { Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
+import { Server as TlsServer } from 'node:tls'
 
 export interface Listener {
   /** Where it listens; `0.0.0.0` and `::` are no address in particular. */
@@ -21,6 +22,7 @@ const idleCheckMs = 100
 
 /** Listens; rejects with a sentence when the address can't be had. */
 export async function listen(server: Server, host: string, port: number): Promise<Listener> {
+  spareUnsent(server)
   await new Promise<void>((resolve, reject) => {
     server.once('error', (cause: NodeJS.ErrnoException) => {
       const why = cause.code === 'EADDRINUSE' ? 'something else is listening there already' : cause.message
@@ -45,5 +47,23 @@ export async function listen(server: Server, host: string, port: number): Promis
       server.close()
       server.closeAllConnections()
     },
+  }
+}
+
+/** Node takes an answer for sent once it has been handed over, and `close` and `closeIdleConnections` would cut clients that take it slowly (security X12). */
+function spareUnsent(server: Server): void {
+  const sockets = new Set<Socket>()
+  server.on(server instanceof TlsServer ? 'secureConnection' : 'connection', (socket: Socket) => {
+    if (sockets.has(socket)) return // it comes again with each request that asked for another protocol
+    sockets.add(socket)
+    socket.once('close', () => sockets.delete(socket))
+  })
+
+  const closeIdle = server.closeIdleConnections.bind(server)
+  server.closeIdleConnections = () => {
+    const sending = [...sockets].filter(({ writableLength }) => writableLength > 0)
+    for (const socket of sending) socket.destroy = () => socket
+    closeIdle()
+    for (const socket of sending) Reflect.deleteProperty(socket, 'destroy')
   }
 }

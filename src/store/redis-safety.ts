@@ -66,6 +66,7 @@ export async function guard(connection: RedisConnection, options: SafetyOptions)
 
   async function check(): Promise<string | undefined> {
     let isOurs: boolean
+    let noWrites: GatewayError | undefined
     try {
       if (durability === 'none') await connection.call('SET', markerKey, marker, 'NX')
       isOurs = await connection.run(compareAndSet, [markerKey], [marker, marker, 0]) === 1
@@ -73,12 +74,15 @@ export async function guard(connection: RedisConnection, options: SafetyOptions)
       const { detail = '' } = error as GatewayError
       if (!/^redis: [A-Z]+ /.test(detail)) throw error
       complaints.set('writes', `Redis at ${where} takes no writes (${detail.slice('redis: '.length)}).`)
-      throw new GatewayError('store_unavailable', { reason: 'the store takes no writes', detail, cause: error })
+      noWrites = new GatewayError('store_unavailable', { reason: 'the store takes no writes', detail, cause: error })
+      if (detail.startsWith('redis: READONLY')) throw noWrites // a replica, which is left for the master
+      isOurs = await connection.call('GET', markerKey) === marker // one that is full may be read all the same
     }
-    complaints.set('writes', undefined)
+    if (noWrites === undefined) complaints.set('writes', undefined)
     refusal = isOurs ? undefined : `the data is gone: \`${markerKey}\` is not what it was when this process began`
     complaints.set('data', refusal && `Redis at ${where} is refused until its data is restored or this process is started anew: ${refusal}.`)
     if (!isOurs) throw new GatewayError('store_unavailable', { reason: 'the store has lost its data; the log says what to do', detail: `redis: ${refusal}` })
+    if (noWrites !== undefined) throw noWrites
     if (complaints.get('fitness') !== undefined) return 'the store would lose accounts, so it gets no new ones; the log says why'
     return complaints.get('replicas') && 'the store has no replica, so nobody can sign up or log out'
   }

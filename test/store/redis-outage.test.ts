@@ -89,6 +89,26 @@ t.test('X6 a Redis that is full refuses writes and goes on answering', { skip },
   t.equal(await store.createIdentity(newIdentity({ password: ['bob'] })), undefined)
 })
 
+t.test('X6 a full Redis that is connected to anew goes on answering, and one that was emptied meanwhile does not', { skip }, async t => {
+  const redis = await startRedis(t)
+  const store = await open(t, redis.url)
+  const identity = newIdentity({ password: ['ann'] })
+  const session = newSession(identity)
+  await store.createIdentity(identity)
+  await store.createSession(session)
+  await redis.command('CONFIG', 'SET', 'maxmemory', '1')
+
+  await redis.command('CLIENT', 'KILL', 'TYPE', 'normal')
+  await until(() => works(store))
+  t.strictSame(await store.findSession(session.tokenHash), { session, identity })
+  await t.rejects(store.saveFlow(newFlow()), { ...unavailable, detail: /^redis: OOM/ })
+  await t.rejects(store.ping(), unavailable, 'it may not be written to')
+
+  await redis.command('FLUSHALL')
+  await redis.command('CLIENT', 'KILL', 'TYPE', 'normal')
+  await until(() => store.findIdentity(identity.id).then(() => false, (error: { detail: string }) => error.detail.includes('data is gone')))
+})
+
 t.test('X7 a Redis whose data is gone is refused until the data is back', { skip }, async t => {
   const redis = await startRedis(t)
   const warnings: string[] = []
