@@ -79,12 +79,12 @@ function foldersOf<Entry extends Indexed>(entries: readonly Entry[], textsOf: (m
 /** A node of a radix tree: the entries whose text ends here, and where longer texts go on. */
 interface Tree<Entry> {
   entries: Entry[]
-  /** By the code of the first character of their label. */
-  branches: Map<number, { label: string, tree: Tree<Entry> }>
+  /** By the code of the first character of their label; absent where no text goes on. */
+  branches?: Map<number, { label: string, tree: Tree<Entry> }>
 }
 
 function emptyTree<Entry>(): Tree<Entry> {
-  return { entries: [], branches: new Map() }
+  return { entries: [] }
 }
 
 function insert<Entry>(tree: Tree<Entry>, text: string, entry: Entry): void {
@@ -93,9 +93,10 @@ function insert<Entry>(tree: Tree<Entry>, text: string, entry: Entry): void {
     return
   }
 
-  const branch = tree.branches.get(text.charCodeAt(0))
+  const branches = tree.branches ??= new Map()
+  const branch = branches.get(text.charCodeAt(0))
   if (branch === undefined) {
-    tree.branches.set(text.charCodeAt(0), { label: text, tree: { entries: [entry], branches: new Map() } })
+    branches.set(text.charCodeAt(0), { label: text, tree: { entries: [entry] } })
     return
   }
 
@@ -123,7 +124,7 @@ function collectBelow<Entry extends Indexed>(root: Tree<Entry>, text: string, fr
     for (const entry of tree.entries) {
       if (entry.methods.has(method) && entry.matcher.test(url)) found.push(entry)
     }
-    if (at === text.length || tree.branches.size === 0) return
+    if (at === text.length || tree.branches === undefined) return
     const branch = tree.branches.get(text.charCodeAt(at))
     if (branch === undefined || !text.startsWith(branch.label, at)) return
     at += branch.label.length
@@ -135,12 +136,12 @@ function collectBelow<Entry extends Indexed>(root: Tree<Entry>, text: string, fr
 function hasCompany(root: Tree<unknown>, text: string): boolean {
   let tree = root
   for (let at = 0; at < text.length;) {
-    const branch = tree.branches.get(text.charCodeAt(at))
+    const branch = tree.branches?.get(text.charCodeAt(at))
     if (tree.entries.length > 0 || branch === undefined) return true
     at += branch.label.length
     tree = branch.tree
   }
-  return tree.entries.length > 1 || tree.branches.size > 0
+  return tree.entries.length > 1 || tree.branches !== undefined
 }
 
 /** Without those that begin with another: an entry must not be met twice. */

@@ -16,6 +16,8 @@ const other = 'other'
 /** The first `limit` rules, in file order, have tallies of their own: the same ones on every replica. */
 export function createRuleLabels<Tally>(rules: CurrentRules, limit: number, make: () => Tally): RuleLabels<Tally> {
   const tallies = new Map<string, Tally>()
+  /** By rule, so that those that share a tally need no more than one look-up either. */
+  const byRule = new Map<string, Tally>()
   let known: ReturnType<CurrentRules> | undefined
   let own = new Set<string>()
 
@@ -25,18 +27,20 @@ export function createRuleLabels<Tally>(rules: CurrentRules, limit: number, make
     if (current === known) return
     known = current
     own = new Set(current.ids.slice(0, limit))
+    byRule.clear()
     for (const label of tallies.keys()) if (!own.has(label) && label !== other && label !== '') tallies.delete(label)
   }
 
   return {
     of(ruleId) {
-      const found = tallies.get(ruleId ?? '')
+      const found = byRule.get(ruleId ?? '')
       if (found !== undefined) return found
 
       follow()
       const label = ruleId === undefined || ruleId === '' || own.has(ruleId) ? ruleId ?? '' : other
       const tally = tallies.get(label) ?? make()
       tallies.set(label, tally)
+      byRule.set(ruleId ?? '', tally)
       return tally
     },
     all() {
