@@ -35,6 +35,7 @@ export function createAnswer(question: Question, outcome: Outcome): Exchange {
   /** The first piece of the body, for as long as it may turn out to be all of it: then head and body are one write. */
   let held: Buffer | undefined
   let flushed = false
+  let isAwaited = false
   /** A whole body, to be written when the turn ends. */
   let whole = ''
 
@@ -48,7 +49,10 @@ export function createAnswer(question: Question, outcome: Outcome): Exchange {
   /** False: the client takes its time, and the rest will be asked for when it has. */
   function write(piece: Buffer): boolean {
     const goesOn = piece.length <= maxJoined ? res.write(piece.toString('latin1'), 'latin1') : res.write(piece, exchange.carrier?.keep())
-    if (!goesOn) res.once('drain', resume)
+    if (!goesOn && !isAwaited) { // the pieces of one read may be many
+      isAwaited = true
+      res.once('drain', resume)
+    }
     return goesOn
   }
 
@@ -60,6 +64,7 @@ export function createAnswer(question: Question, outcome: Outcome): Exchange {
   }
 
   function resume(): void {
+    isAwaited = false
     exchange.carrier?.resume()
   }
 
