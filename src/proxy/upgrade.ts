@@ -51,6 +51,8 @@ export function createUpgrader(options: UpgraderOptions): Upgrader {
       if (upstream === undefined) throw new GatewayError('not_found', { detail: `rule ${decision.rule.id} has no upstream` })
       checkHandshake(req)
       checkOrigin(request, isAllowedOrigin)
+      // Whoever left while the decision was made will never say so again.
+      if (socket.destroyed) throw clientGone()
 
       const change = changeOf(decision)
       const fields = [...upstreamFields(request, decision, options.ownCookies), 'connection', 'Upgrade', 'upgrade', 'websocket']
@@ -115,7 +117,7 @@ function handshake(
       reject(toUpstreamError(error))
     }
     function onClientClose(): void {
-      fail(new GatewayError('upstream_unreachable', { detail: 'the client went away' }))
+      fail(clientGone())
     }
 
     sent.on('socket', socket => {
@@ -142,6 +144,10 @@ function handshake(
     client.on('close', onClientClose)
     sent.end()
   })
+}
+
+function clientGone(): GatewayError {
+  return new GatewayError('upstream_unreachable', { detail: 'the client went away' })
 }
 
 /** The upstream would not upgrade: its answer is an answer like any other, and the end of the connection. */

@@ -36,3 +36,38 @@ t.test('P1 after many such clients the next one is served', async t => {
   await delay(500)
   t.equal((await newVisitor().send(`${gateway.url}/x`, { headers: { cookie: 'a=b' } })).status, 200)
 })
+
+t.test('P1 X17 nor do WebSocket clients that leave then, whose upstream never answers', async t => {
+  let reached = 0
+  const upstream = createServer().on('connection', () => { reached++ }).on('upgrade', () => undefined)
+  const sessions = createServer((_req, res) => { setTimeout(() => { res.end('{"subject":"ada"}') }, 50) })
+  for (const server of [upstream, sessions]) {
+    await new Promise<void>(resolve => { server.listen(0, '127.0.0.1', resolve) })
+    t.teardown(() => {
+      server.close()
+      server.closeAllConnections()
+    })
+  }
+  const urlOf = (server: typeof upstream): string => `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const gateway = await startTestGateway(t, {
+    config: {
+      serve: { public: { limits: { in_flight: 3 } } },
+      authenticators: { anonymous: { enabled: true }, cookie_session: { enabled: true, config: { check_session_url: urlOf(sessions) } } },
+    },
+    rules: [{
+      id: 'slowly decided', match: { url: '<http://.*>/ws', methods: ['GET'] }, upstream: { url: urlOf(upstream) },
+      authenticators: [{ handler: 'cookie_session' }], authorizer: { handler: 'allow' }, mutators: [{ handler: 'noop' }],
+    }],
+  })
+
+  const port = Number(new URL(gateway.url).port)
+  await Promise.all(Array.from({ length: 3 }, async () => {
+    const client = connect(port, '127.0.0.1').on('error', () => undefined)
+    client.write('GET /ws HTTP/1.1\r\nHost: a.test\r\nCookie: a=b\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n')
+    await delay(20)
+    client.resetAndDestroy()
+  }))
+  await delay(500)
+  t.equal(reached, 0, 'the upstream does not hear of them')
+  t.equal((await newVisitor().send(`${gateway.url}/nothing`)).status, 404, 'nor are they still being answered')
+})
