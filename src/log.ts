@@ -1,12 +1,27 @@
 /** What the process says about itself: one JSON object a line, or plain lines for a terminal. Never a secret (security K4). */
 import { Writable } from 'node:stream'
-import { pino, type Logger } from 'pino'
+import { pino, type DestinationStream, type Logger } from 'pino'
 
 export type Log = Logger
 
 /** Oathkeeper's and Kratos' level names are accepted beside pino's. Without a format, it is what standard output is made for. */
 export function createLog(level: string, format: 'json' | 'text' = process.stdout.isTTY ? 'text' : 'json'): Log {
-  return format === 'json' ? pino(logOptions(level)) : pino(logOptions(level), plainLines())
+  return format === 'json' ? pino(logOptions(level), jsonLines()) : pino(logOptions(level), plainLines())
+}
+
+/** Lines that are waited with; `undefined` when each goes out at once. There is one standard output, whoever writes to it. */
+let held: string | undefined
+
+/** All lines that `log` makes go out in one write, when it returns or throws. */
+export function inOneWrite(log: () => void): void {
+  held = ''
+  try {
+    log()
+  } finally {
+    const lines = held
+    held = undefined
+    if (lines !== '') standardOutput?.write(lines)
+  }
 }
 
 /** How lines are made, whoever takes them. */
@@ -14,10 +29,21 @@ export function logOptions(level: string) {
   return {
     level: levelNames[level] ?? level,
     base: null,
-    timestamp: () => `,"time":"${new Date().toISOString()}"`,
+    timestamp,
     formatters: { level: (label: string) => ({ level: label }) },
     serializers: { err: (error: unknown) => describeError(error) },
   }
+}
+
+let lastMs = 0
+let lastTime = ''
+
+/** Many lines are of one millisecond, and a date is a tenth of a line. */
+function timestamp(): string {
+  const now = Date.now()
+  if (now !== lastMs) lastTime = `,"time":"${new Date(now).toISOString()}"`
+  lastMs = now
+  return lastTime
 }
 
 /** From now on; children of the log that exist already keep theirs. */
@@ -48,6 +74,20 @@ interface ErrorLine {
 
 /** An error may be its own cause. */
 const maxCauses = 5
+
+/** Opened when it is first needed. */
+let standardOutput: DestinationStream | undefined
+
+/** Written before anything else happens, so that no line is lost with the process. */
+function jsonLines(): DestinationStream {
+  const output = standardOutput ??= pino.destination({ fd: 1, sync: true })
+  return {
+    write(line) {
+      if (held === undefined) output.write(line)
+      else held += line
+    },
+  }
+}
 
 function plainLines(): Writable {
   return new Writable({

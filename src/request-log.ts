@@ -5,7 +5,7 @@ import type { Socket } from 'node:net'
 import type { GatewayError } from './errors.js'
 import type { ExchangeState } from './http/exchange.js'
 import { atTurnsEnd } from './http/turns-end.js'
-import type { Log } from './log.js'
+import { inOneWrite, type Log } from './log.js'
 
 /** Learns what became of a request. `status` is absent when the client went away before its answer was whole. */
 export type OnEnd = (exchange: ExchangeState, status: number | undefined, ms: number) => void
@@ -19,13 +19,25 @@ export function logExchange(log: Log, req: IncomingMessage, res: ServerResponse,
   const { remoteAddress } = req.socket // which it forgets when it is closed
   res.on('close', () => {
     const ms = performance.now() - startedAt
-    // Whoever waits for the end of the exchange may have more to note, and is told after this event.
-    atTurnsEnd(() => {
+    afterItsEnd(() => {
       const status = statusOf(res, exchange)
       onEnd?.(exchange, status, ms)
       write(log, req, exchange, { status: status ?? 499, ms, remoteAddress }, 'request')
     })
   })
+}
+
+let ended: (() => void)[] = []
+
+/** Whoever waits for the end of an exchange may have more to note, and is told after its last event. */
+function afterItsEnd(note: () => void): void {
+  if (ended.push(note) === 1) atTurnsEnd(noteEnded)
+}
+
+function noteEnded(): void {
+  const notes = ended
+  ended = []
+  inOneWrite(() => { for (const note of notes) note() })
 }
 
 /** Makes the function that writes the line of a WebSocket handshake, once it is known what became of it, and tells `onEnd`. */
