@@ -67,7 +67,7 @@ export function createConnection({ target, connectMs, keepAliveMs, onIdle, onGon
       exchange = undefined
       paused = false
       hasServed = true
-      if (!uploaded || socket.writableLength > 0) { // an early answer: the rest of the request would be taken for another one
+      if (!uploaded) { // an early answer: the rest of the request would be taken for another one
         staysOpen = false
         done?.upload?.stop()
       }
@@ -131,9 +131,7 @@ export function createConnection({ target, connectMs, keepAliveMs, onIdle, onGon
     ticksLeft = ticksOf(responseMs)
     if (upload === undefined && body === undefined) {
       unsent = head
-      // Node tells that TLS has written at a turn's end; writes from then on would be told later than their answers come.
-      if (target.isTls) sendHead()
-      else atTurnsEnd(sendHead)
+      atTurnsEnd(sendHead)
       return
     }
     if (!hearsOut) hearOut(socket)
@@ -184,7 +182,15 @@ export function createConnection({ target, connectMs, keepAliveMs, onIdle, onGon
       return
     }
     idleSince = performance.now()
-    onIdle(connection)
+    // TLS hands over its records one by one, so behind this one may be more than was asked for; and it tells late what it has written.
+    if (target.isTls) atTurnsEnd(rest)
+    else rest()
+  }
+
+  function rest(): void {
+    if (gone) return
+    if (socket.writableLength > 0) destroy() // an early answer, too
+    else onIdle(connection)
   }
 
   function drained(): void {
