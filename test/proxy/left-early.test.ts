@@ -1,5 +1,5 @@
 /** P1: clients that leave while their request is still being decided hold no connection to the upstream. */
-import { createServer } from 'node:http'
+import { createServer, type ServerResponse } from 'node:http'
 import { connect, type AddressInfo } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import t from 'tap'
@@ -40,7 +40,8 @@ t.test('P1 after many such clients the next one is served', async t => {
 t.test('P1 X17 nor do WebSocket clients that leave then, whose upstream never answers', async t => {
   let reached = 0
   const upstream = createServer().on('connection', () => { reached++ }).on('upgrade', () => undefined)
-  const sessions = createServer((_req, res) => { setTimeout(() => { res.end('{"subject":"ada"}') }, 50) })
+  const asked: ServerResponse[] = []
+  const sessions = createServer((_req, res) => asked.push(res))
   for (const server of [upstream, sessions]) {
     await new Promise<void>(resolve => { server.listen(0, '127.0.0.1', resolve) })
     t.teardown(() => {
@@ -61,13 +62,16 @@ t.test('P1 X17 nor do WebSocket clients that leave then, whose upstream never an
   })
 
   const port = Number(new URL(gateway.url).port)
-  await Promise.all(Array.from({ length: 3 }, async () => {
+  const clients = Array.from({ length: 3 }, () => {
     const client = connect(port, '127.0.0.1').on('error', () => undefined)
     client.write('GET /ws HTTP/1.1\r\nHost: a.test\r\nCookie: a=b\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n')
-    await delay(20)
-    client.resetAndDestroy()
-  }))
-  await delay(500)
+    return client
+  })
+  while (asked.length < clients.length) await delay(5)
+  for (const client of clients) client.resetAndDestroy()
+  await delay(200)
+  for (const res of asked) res.end('{"subject":"ada"}')
+  await delay(300)
   t.equal(reached, 0, 'the upstream does not hear of them')
   t.equal((await newVisitor().send(`${gateway.url}/nothing`)).status, 404, 'nor are they still being answered')
 })

@@ -1,9 +1,9 @@
 /** One connection to an upstream: it carries one exchange at a time, and is destroyed whenever there is doubt about the next. */
 import { GatewayError } from '../../errors.js'
 import { atTurnsEnd } from '../../http/turns-end.js'
-import { hearOut } from './early-answer.js'
 import { dial, type Target } from './dial.js'
-import type { Carrier, Exchange, UploadSink } from './exchange.js'
+import type { Carrier, Exchange } from './exchange.js'
+import { createRequestWriter } from './request-writer.js'
 import { createResponseParser } from './response-parser.js'
 import { ticksOf } from './ticks.js'
 
@@ -41,13 +41,7 @@ export function createConnection({ target, connectMs, keepAliveMs, onIdle, onGon
   let begun = false
   let inBody = false
   let paused = false
-  /** The head of a request that goes out when the turn ends. */
-  let unsent: string | undefined
-  /** The request's body has gone out, as far as it ever will. */
-  let uploaded = true
-  let uploadedBytes = 0
   let staysOpen = false
-  let hearsOut = false
   let idleMs = keepAliveMs
   let idleSince = 0
   let ticksLeft = ticksOf(connectMs)
@@ -67,7 +61,7 @@ export function createConnection({ target, connectMs, keepAliveMs, onIdle, onGon
       exchange = undefined
       paused = false
       hasServed = true
-      if (!uploaded) { // an early answer: the rest of the request would be taken for another one
+      if (writer.isUploading()) { // an early answer: the rest of the request would be taken for another one
         staysOpen = false
         done?.upload?.stop()
       }
@@ -105,52 +99,11 @@ export function createConnection({ target, connectMs, keepAliveMs, onIdle, onGon
     keep,
   }
 
-  const sink: UploadSink = {
-    write(piece) {
-      if (exchange === undefined || gone) return true
-      uploadedBytes += piece.length
-      if (exchange.upload?.length !== undefined) return socket.write(piece)
-      socket.cork()
-      socket.write(`${piece.length.toString(16)}\r\n`, 'latin1')
-      socket.write(piece)
-      const goesOn = socket.write('\r\n', 'latin1')
-      socket.uncork()
-      return goesOn
-    },
-    end() {
-      const upload = exchange?.upload
-      if (upload === undefined || gone) return
-      if (upload.length === undefined) socket.write('0\r\n\r\n', 'latin1')
-      else if (upload.length !== uploadedBytes) fail(new GatewayError('internal_error', { detail: 'a body of another length than announced' }), false)
-      uploaded = true
-    },
-    fail: error => { fail(error, false) },
-  }
+  const writer = createRequestWriter(socket, error => { fail(error, false) })
 
-  function write({ head, body, upload, responseMs }: Exchange): void {
-    ticksLeft = ticksOf(responseMs)
-    if (upload === undefined && body === undefined) {
-      unsent = head
-      atTurnsEnd(sendHead)
-      return
-    }
-    if (!hearsOut) hearOut(socket)
-    hearsOut = true
-    socket.cork()
-    socket.write(head, 'latin1')
-    if (body !== undefined) socket.write(body)
-    upload?.start(sink)
-    process.nextTick(uncork) // what has come of an upload goes out with the head
-  }
-
-  function sendHead(): void {
-    if (unsent === undefined || gone) return
-    socket.write(unsent, 'latin1')
-    unsent = undefined
-  }
-
-  function uncork(): void {
-    socket.uncork()
+  function write(next: Exchange): void {
+    ticksLeft = ticksOf(next.responseMs)
+    writer.write(next)
   }
 
   function receive(bytes: Buffer): void {
@@ -158,7 +111,7 @@ export function createConnection({ target, connectMs, keepAliveMs, onIdle, onGon
       destroy()
       return
     }
-    if (unsent !== undefined) { // nor can this be an answer to what has not been said
+    if (writer.isUnsent()) { // nor can this be an answer to what has not been said
       lost(undefined)
       return
     }
@@ -196,7 +149,7 @@ export function createConnection({ target, connectMs, keepAliveMs, onIdle, onGon
   function drained(): void {
     if (exchange === undefined || inBody) return
     ticksLeft = ticksOf(exchange.responseMs)
-    if (!uploaded) exchange.upload?.resume()
+    if (writer.isUploading()) exchange.upload?.resume()
   }
 
   function ended(): void {
@@ -223,6 +176,7 @@ export function createConnection({ target, connectMs, keepAliveMs, onIdle, onGon
     if (gone) return
     gone = true
     parser.stop()
+    writer.stop()
     socket.destroy()
     onGone(connection)
   }
@@ -232,8 +186,6 @@ export function createConnection({ target, connectMs, keepAliveMs, onIdle, onGon
       exchange = next
       next.carrier = carrier
       begun = inBody = paused = false
-      uploaded = next.upload === undefined
-      uploadedBytes = 0
       parser.begin(next.method)
       if (ready) write(next)
     },
@@ -251,7 +203,7 @@ export function createConnection({ target, connectMs, keepAliveMs, onIdle, onGon
         connection.isFresh()
       } else if (inBody) {
         if (!paused && --ticksLeft <= 0) fail(new GatewayError('upstream_timeout', { detail: 'the answer does not go on' }), false)
-      } else if (!uploaded && !socket.writableNeedDrain) {
+      } else if (writer.isUploading() && !socket.writableNeedDrain) {
         ticksLeft = ticksOf(exchange.responseMs) // it is the client who is waited for
       } else if (--ticksLeft <= 0) {
         fail(new GatewayError('upstream_timeout', { detail: 'no answer' }), false)
