@@ -1,5 +1,6 @@
 /** Where the two halves meet: registration and login issue sessions here, the `cookie_session` authenticator verifies them. */
 import { randomUUID } from 'node:crypto'
+import { LRUCache } from 'lru-cache'
 
 import type { Identity, Session } from '../store/records.js'
 import type { FoundSession, Store } from '../store/store.js'
@@ -56,6 +57,8 @@ export interface SessionOptions {
 
 /** Use is noted at most this often, so that a busy session does not write at every request. */
 const touchIntervalMs = 60_000
+/** Sessions whose last note is remembered. */
+const maxNoted = 10_000
 
 /** Sessions kept in `store`. Rejects with `store_unavailable` when it can't answer: never with "no session". */
 export function createSessions(store: Store, options: SessionOptions): Sessions {
@@ -68,7 +71,16 @@ export function createSessions(store: Store, options: SessionOptions): Sessions 
   /** Also when it was used in a future that this clock has been set back from: the store wants to hear of use by its own clock. */
   const isTouchDue = (at: number, { lastSeenAt }: Session): boolean =>
     at >= lastSeenAt + touchAfterMs || (idleLifespanMs > 0 && at <= lastSeenAt - touchAfterMs)
+  /** By the hash of their tokens, when this process last noted their use: by a clock that is wrong, what the store makes of a note is due again at once. */
+  const noted = new LRUCache<string, number>({ max: maxNoted })
   const isIdle = ({ lastSeenAt }: Session): boolean => idleLifespanMs > 0 && now() >= lastSeenAt + idleLifespanMs
+
+  /** Nobody waits for the note, nor is turned away when a store that is full or slow does not take it. */
+  function noteUse(tokenHash: string, at: number): void {
+    if (Math.abs(at - (noted.get(tokenHash) ?? -Infinity)) < touchAfterMs) return
+    noted.set(tokenHash, at)
+    store.touchSession(tokenHash, at, idleLifespanMs).catch(() => { noted.delete(tokenHash) })
+  }
 
   return {
     async issue(identity) {
@@ -104,8 +116,7 @@ export function createSessions(store: Store, options: SessionOptions): Sessions 
         if (outcome === 'ended') observer?.ended('idle', 1)
         if (outcome !== 'used') return undefined
       }
-      // Nobody waits for the note, nor is turned away when a store that is full or slow does not take it.
-      if (isTouchDue(at, session)) store.touchSession(session.tokenHash, at, idleLifespanMs).catch(() => undefined)
+      if (isTouchDue(at, session)) noteUse(session.tokenHash, at)
       return found
     },
 
