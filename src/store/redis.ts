@@ -7,6 +7,7 @@ import { redisIdentities } from './redis-identities.js'
 import { listenForChanges } from './redis-invalidations.js'
 import { redisLimits } from './redis-limits.js'
 import { requirePermissions } from './redis-permissions.js'
+import { requireReplay } from './redis-replay.js'
 import { guard } from './redis-safety.js'
 import { watchSentinels } from './redis-sentinels.js'
 import { redisSessions } from './redis-sessions.js'
@@ -50,6 +51,7 @@ export async function openRedisStore(address: RedisAddress, options: RedisStoreO
     const connection = await connect()
     const waiting = durability === 'replicated' ? await connect() : undefined
     await requirePermissions(connection, { where, keyPrefix, username: address.username, durability })
+    await requireReplay(connection, { where, keyPrefix, username: address.username, durability, warn })
     const commands = await guard(connection, { where, keyPrefix, durability, waiting, warn })
     const changes = listenForChanges(address, sentinels, { timeoutMs, keyPrefix })
     // It may have been to another server than the one that tells of changes: what was read there is known no longer.
