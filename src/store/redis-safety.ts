@@ -72,12 +72,16 @@ export async function guard(connection: RedisConnection, options: SafetyOptions)
       isOurs = await connection.run(compareAndSet, [markerKey], [marker, marker, 0]) === 1
     } catch (error) {
       const { detail = '' } = error as GatewayError
-      if (!/^redis: [A-Z]+ /.test(detail)) throw error
+      if (!/^redis: [A-Z]+ /.test(detail)) {
+        if (!stopped) complaints.set('answers', `Redis at ${where} does not answer; what needs it is 503 until it does.`)
+        throw error
+      }
       complaints.set('writes', `Redis at ${where} takes no writes (${detail.slice('redis: '.length)}).`)
       noWrites = new GatewayError('store_unavailable', { reason: 'the store takes no writes', detail, cause: error })
       if (detail.startsWith('redis: READONLY')) throw noWrites // a replica, which is left for the master
       isOurs = await connection.call('GET', markerKey) === marker // one that is full may be read all the same
     }
+    complaints.set('answers', undefined)
     if (noWrites === undefined) complaints.set('writes', undefined)
     refusal = isOurs ? undefined : `the data is gone: \`${markerKey}\` is not what it was when this process began`
     complaints.set('data', refusal && `Redis at ${where} is refused until its data is restored or this process is started anew: ${refusal}.`)
@@ -140,7 +144,7 @@ export async function guard(connection: RedisConnection, options: SafetyOptions)
   }
 }
 
-type Matter = 'data' | 'writes' | 'fitness' | 'replicas'
+type Matter = 'answers' | 'data' | 'writes' | 'fitness' | 'replicas'
 
 /** What is the matter, said once when it begins and once when it ends. */
 function newComplaints(warn: (message: string) => void) {

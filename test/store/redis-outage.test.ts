@@ -33,6 +33,24 @@ t.test('X1 a killed Redis: every method says `store_unavailable` within a second
   t.strictSame(await store.findSession(session.tokenHash), { session, identity }, 'with everything it had')
 })
 
+t.test('a Redis that is gone is told of once, whether or not anybody asks, and its return once', { skip }, async t => {
+  const redis = await startRedis(t)
+  const warnings: string[] = []
+  const store = await open(t, redis.url, { warn: message => warnings.push(message) })
+  warnings.length = 0
+  await redis.kill('SIGKILL')
+  await until(() => warnings.length > 0)
+  await everyMethodIsUnavailable(t, store, 1_000)
+  await redis.restart()
+  await until(() => warnings.length > 1)
+  t.match(warnings, [/^Redis at 127\.0\.0\.1:[0-9]+ does not answer/, /^This is over: Redis at .* does not answer/])
+  t.equal(warnings.length, 2)
+  await redis.kill('SIGKILL')
+  await until(() => warnings.length > 2)
+  await store.close()
+  t.equal(warnings.length, 3)
+})
+
 t.test('X4 commands that are under way when the connection breaks are reported, and not run twice', { skip }, async t => {
   const redis = await startRedis(t, { args: ['--appendfsync', 'always'] })
   const store = await open(t, redis.url)
