@@ -4,7 +4,7 @@ import { text } from 'node:stream/consumers'
 
 import { askAdmin, type AdminEndpoint } from './admin-client.js'
 import { importIdentities, summaryLine, type ImportOptions } from './import-identities.js'
-import { adminEndpoint, adminOptions, readOptions, wholeNumber } from './options.js'
+import { adminEndpoint, adminOptions, noMore, readOptions, wholeNumber } from './options.js'
 import { formatOptions, jsonText, readFormat, tableText, type Format } from './table.js'
 import { UsageError } from './usage-error.js'
 
@@ -29,12 +29,14 @@ export async function identities(args: readonly string[]): Promise<number> {
   const endpoint = adminEndpoint(values)
   const format = readFormat(values)
   switch (verb) {
-    case 'list': return list(endpoint, values, format)
+    case 'list':
+      noMore(rest)
+      return list(endpoint, values, format)
     case 'get': return get(endpoint, rest, values.format === undefined ? 'json' : format)
     case 'create': return create(endpoint, rest)
     case 'import': return importFile(endpoint, importOptions(rest, values), format)
     case 'delete': return remove(endpoint, rest)
-    default: throw new UsageError(`identities ${verb ?? ''}: say list, get, create, import or delete`)
+    default: throw new UsageError('identities needs "list", "get", "create", "import" or "delete"')
   }
 }
 
@@ -54,6 +56,7 @@ async function get(endpoint: AdminEndpoint, ids: readonly string[], format: Form
 }
 
 async function create(endpoint: AdminEndpoint, files: readonly string[]): Promise<number> {
+  noMore(files.slice(1))
   const source = files[0] === undefined || files[0] === '-' ? await text(process.stdin) : await readFile(files[0], 'utf8')
   let document: unknown
   try {

@@ -14,6 +14,16 @@ export function readOptions<const O extends Options>(args: readonly string[], op
   }
 }
 
+/** Refuses arguments that nothing would read: a file that was meant for `-c` would be taken as checked, or as served. */
+export function noMore([surplus]: readonly string[], hint: (surplus: string) => string = () => ''): void {
+  if (surplus !== undefined) throw new UsageError(`"${surplus}" is one argument too many${hint(surplus)}`)
+}
+
+/** For commands that read a configuration. */
+export function meantForConfig(file: string): string {
+  return `; a configuration is named by -c: -c ${file}`
+}
+
 export const configOptions = { config: { type: 'string', short: 'c', multiple: true } } as const
 
 /** The files of `-c`, or the one that is read without it. */

@@ -11,7 +11,7 @@ import { upstreamPath } from '../proxy/upstream-path.js'
 import { ownCookies, ruleServices } from '../part-options.js'
 import type { JsonObject } from '../store/records.js'
 import { imaginedSessions } from './imagined-sessions.js'
-import { configFiles, configOptions, readOptions } from './options.js'
+import { configFiles, configOptions, meantForConfig, noMore, readOptions } from './options.js'
 import { loadChecked } from './serve.js'
 import { UsageError } from './usage-error.js'
 
@@ -24,6 +24,7 @@ export async function rules(args: readonly string[]): Promise<number> {
     json: { type: 'boolean' },
   })
   if (verb !== 'list' && verb !== 'explain') throw new UsageError('rules needs "list" or "explain"')
+  if (verb === 'list') noMore(rest, meantForConfig)
 
   const { config, baseDir } = await loadChecked(configFiles(values.config))
   const remote = createRemoteAccess(baseDir)

@@ -14,11 +14,12 @@ import { version } from '../version.js'
 import { startWorkers, type Workers } from '../workers/primary.js'
 import { leave, shareMeasures, untilTold, workerId } from '../workers/worker.js'
 import { followConfig, type FollowedConfig } from './follow-config.js'
-import { configFiles, configOptions, readOptions } from './options.js'
+import { configFiles, configOptions, meantForConfig, noMore, readOptions } from './options.js'
 
 /** Resolves when the gateway has stopped. SIGTERM and SIGINT stop it; a second one does so at once. */
 export async function serve(args: readonly string[]): Promise<number> {
-  const { values } = readOptions(args, configOptions)
+  const { values, positionals } = readOptions(args, configOptions)
+  noMore(positionals, meantForConfig)
   const load = () => loadChecked(configFiles(values.config))
   const loaded = await load()
   const { level, format } = loaded.config.log

@@ -1,6 +1,6 @@
 /** `oathgate sessions`: who is logged in, and the end of it, through the admin API. */
 import { askAdmin, type AdminEndpoint } from './admin-client.js'
-import { adminEndpoint, adminOptions, readOptions } from './options.js'
+import { adminEndpoint, adminOptions, noMore, readOptions } from './options.js'
 import { formatOptions, jsonText, readFormat, tableText, type Format } from './table.js'
 import { UsageError } from './usage-error.js'
 
@@ -16,9 +16,12 @@ interface SessionDocument {
 export async function sessions(args: readonly string[]): Promise<number> {
   const { values, positionals: [verb, ...rest] } = readOptions(args, { ...adminOptions, ...formatOptions, identity: { type: 'string', short: 'i' } })
   const endpoint = adminEndpoint(values)
-  if (verb === 'list') return list(endpoint, values.identity ?? rest[0], readFormat(values))
+  if (verb === 'list') {
+    noMore(rest.slice(values.identity === undefined ? 1 : 0))
+    return list(endpoint, values.identity ?? rest[0], readFormat(values))
+  }
   if (verb === 'revoke') return revoke(endpoint, values.identity, rest)
-  throw new UsageError(`sessions ${verb ?? ''}: say list or revoke`)
+  throw new UsageError('sessions needs "list" or "revoke"')
 }
 
 async function list(endpoint: AdminEndpoint, person: string | undefined, format: Format): Promise<number> {

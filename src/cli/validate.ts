@@ -7,12 +7,13 @@ import { ruleServices } from '../part-options.js'
 import { parseDsn } from '../store/dsn.js'
 import type { Certificate } from '../tls/certificate.js'
 import { readCertificateFiles } from '../tls/certificate-files.js'
-import { configFiles, configOptions, readOptions } from './options.js'
+import { configFiles, configOptions, meantForConfig, noMore, readOptions } from './options.js'
 import { loadChecked } from './serve.js'
 
 /** 0 and a summary when all of it is right; throws with every mistake and its place otherwise. Warnings go to standard error. */
 export async function validate(args: readonly string[]): Promise<number> {
-  const { values } = readOptions(args, configOptions)
+  const { values, positionals } = readOptions(args, configOptions)
+  noMore(positionals, meantForConfig)
   const { config, warnings, baseDir, placeOf } = await loadChecked(configFiles(values.config))
   parseDsn(config.dsn)
 
