@@ -128,7 +128,7 @@ export function compileRule(document: RuleDocument, compiler: Compiler, report: 
     matcher,
     methods,
     sets: [...handlers.authorizers, ...handlers.mutators].flatMap(({ sets }) => sets),
-    warnings: [...uselessness(document, matcher), ...carelessness(document), ...handlers.mutators.flatMap(warningOf)],
+    warnings: [...uselessness(document, matcher), ...carelessness(document), ...rivalry(document, compiler.kinds), ...handlers.mutators.flatMap(warningOf)],
     rule: {
       id,
       upstream,
@@ -226,6 +226,16 @@ export const unverified = 'certificates of upstreams are not verified, anybody o
 
 function carelessness({ upstream }: RuleDocument): RuleWarning[] {
   return upstream?.tls?.insecure_skip_verify === true ? [{ path: ['upstream', 'tls', 'insecure_skip_verify'], message: unverified }] : []
+}
+
+/** Of several handlers one at most may be responsible (contract 2.5.1). */
+function rivalry({ errors }: RuleDocument, { errors: { settings } }: Kinds): RuleWarning[] {
+  if (errors === undefined || errors.length < 2) return []
+  return errors.flatMap(({ handler = '', config }, index) => {
+    const when = config?.['when'] ?? settings[handler]?.config?.['when']
+    if (Array.isArray(when) && when.length > 0) return []
+    return [{ path: ['errors', index], message: `the error handler "${handler}" has no \`when\`, so it answers everything; what another one of the rule answers too becomes a 500` }]
+  })
 }
 
 function warningOf({ warning }: RuleHandlers['mutators'][number], at: number): RuleWarning[] {

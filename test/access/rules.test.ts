@@ -128,6 +128,22 @@ t.test('a rule that matches nothing is warned of', t => {
   t.end()
 })
 
+t.test('H-10 an error handler that answers everything beside another one is warned of, since what both answer is 500', t => {
+  const when = [{ error: ['unauthorized'] }]
+  const redirect = { handler: 'redirect', config: { to: 'http://h/login', when } }
+  const warningsOf = (errors: readonly object[], handlers: object = {}): readonly string[] =>
+    ruleSet([rule('http://h/', { errors })], accessConfig({ errors: { fallback: ['json'], handlers } })).warnings
+  t.match(warningsOf([redirect, { handler: 'json' }]), [
+    /rule "http:\/\/h\/": the error handler "json" has no `when`, so it answers everything; what another one of the rule answers too becomes a 500/,
+  ])
+  t.equal(warningsOf([{ handler: 'www_authenticate', config: { when: [] } }, { handler: 'json' }]).length, 2)
+  t.same(warningsOf([redirect]), [])
+  t.same(warningsOf([{ handler: 'json' }]), [])
+  t.same(warningsOf([redirect, { handler: 'json', config: { when } }]), [])
+  t.same(warningsOf([redirect, { handler: 'json' }], { json: { config: { when } } }), [], 'the one of the configuration counts')
+  t.end()
+})
+
 t.test('X14 overlapping rules are warned of, with a request that shows it', t => {
   const rules = ruleSet([
     rule('http://h/<.*>', { id: 'all' }), rule('http://h/users/<[0-9]+>', { id: 'users' }), rule('http://h/posted', { id: 'posted', match: { url: 'http://h/posted', methods: ['PUT'] } }),
