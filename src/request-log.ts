@@ -61,7 +61,9 @@ interface Outcome { readonly status: number, readonly ms: number, readonly remot
 function write(log: Log, req: IncomingMessage, exchange: ExchangeState, { status, ms, remoteAddress }: Outcome, message: string): void {
   const { request, ruleId, decision, subject, upstream } = exchange
   const failure = exchange.refusal ?? exchange.failure
-  const level = failure !== undefined && failure.status >= 500 ? 'error' : 'info'
+  // A refusal that the rule's error handlers make a 500 of is a mistake of the rule.
+  const failed = failure !== undefined && (failure.status >= 500 || (status >= 500 && upstream === undefined))
+  const level = failed ? 'error' : 'info'
   if (!log.isLevelEnabled(level)) return
 
   log[level]({

@@ -79,6 +79,7 @@ function explanationLines({ method, url, rules, rule, captures = [], steps, refu
     const { code, reason, detail, answer } = refusal
     lines.push('', `refused: ${[code, reason, detail].filter(Boolean).join(', ')}`, `  the client gets ${answer.status}`)
     for (const [name, value] of Object.entries(answer.headers)) lines.push(`    ${name}: ${value}`)
+    if (answer.status >= 500) lines.push(`    ${answer.body}`)
     return lines
   }
   if (decision === undefined) return lines

@@ -33,7 +33,8 @@ async function start(t: Test, config: GatewayOptions['config'] = {}): Promise<Te
   return startTestGateway(t, {
     config: { serve: { public: { limits: { body_bytes: 5 }, timeout: { read: '300ms' } }, admin: { timeout: { read: '300ms' } } }, ...config },
     rules: [
-      rule('public', guest), rule('closed', { handler: 'unauthorized' }), rule('forbidden', guest, 'deny'), rule('down', guest, 'allow', down),
+      rule('public', guest), rule('closed', { handler: 'unauthorized' }),
+      { ...rule('quarrel', { handler: 'unauthorized' }), errors: [{ handler: 'json' }, { handler: 'www_authenticate' }] }, rule('forbidden', guest, 'deny'), rule('down', guest, 'allow', down),
     ],
   })
 }
@@ -56,7 +57,7 @@ const lineFor = async (gateway: TestGateway, path: string): Promise<Line | undef
 t.test('a line has rule, decision, subject, both statuses and both durations, as far as the request came', async t => {
   const gateway = await start(t)
   const { host } = new URL(gateway.url)
-  for (const path of ['/public/status/418?secret=1', '/closed/x', '/forbidden/x', '/down/x', '/nothing', '/.ory/kratos/public/health/alive']) {
+  for (const path of ['/public/status/418?secret=1', '/closed/x', '/quarrel/x', '/forbidden/x', '/down/x', '/nothing', '/.ory/kratos/public/health/alive']) {
     await fetch(gateway.url + path)
   }
   const rest = { method: 'GET', host, client: '127.0.0.1', duration_ms: Number, request_id: uuid }
@@ -66,6 +67,9 @@ t.test('a line has rule, decision, subject, both statuses and both durations, as
   t.match(await lineFor(gateway, '/closed/x'), {
     ...rest, rule_id: 'closed', decision: 'denied', subject: undefined, status: 401, upstream_status: undefined, upstream_ms: undefined, error: 'unauthorized',
   })
+  t.match(await lineFor(gateway, '/quarrel/x'), {
+    ...rest, level: 50, msg: 'request failed', rule_id: 'quarrel', decision: 'denied', status: 500, error: 'unauthorized',
+  }, 'the rule answers its own refusals with 500, as nobody meant it to')
   t.match(await lineFor(gateway, '/forbidden/x'), { ...rest, rule_id: 'forbidden', decision: 'denied', subject: 'guest', status: 403, error: 'forbidden' })
   t.match(await lineFor(gateway, '/down/x'), {
     ...rest, level: 50, msg: 'request failed', rule_id: 'down', decision: 'granted', subject: 'guest', status: 502, upstream_status: undefined,
@@ -75,7 +79,7 @@ t.test('a line has rule, decision, subject, both statuses and both durations, as
   t.match(await lineFor(gateway, '/.ory/kratos/public/health/alive'), { ...rest, rule_id: undefined, decision: undefined, status: 200 })
   await fetch(`${gateway.url}/public/cut`).then(answer => answer.text()).catch(() => undefined)
   t.match(await lineFor(gateway, '/public/cut'), { status: 200, upstream_status: 200, upstream_ms: Number, error: /^upstream_/ })
-  t.equal(linesOf(gateway).length, 7)
+  t.equal(linesOf(gateway).length, 8)
 })
 
 t.test('a WebSocket and a decision have the same line', async t => {
