@@ -7,7 +7,7 @@ import { loadConfig, type LoadedConfig } from '../config/load.js'
 import type { Config } from '../config/schema.js'
 import { createLog, type Log } from '../log.js'
 import { checkRuntime } from '../runtime.js'
-import { checkJobs } from '../selfservice/jobs/compile.js'
+import { checkJobs, jobWarnings } from '../selfservice/jobs/compile.js'
 import { readProviders } from '../selfservice/strategies/oidc/settings.js'
 import { startGateway } from '../start.js'
 import { version } from '../version.js'
@@ -81,7 +81,7 @@ export async function loadChecked(files: readonly string[]): Promise<LoadedConfi
   if (problems.length > 0) {
     throw new ConfigError(problems.map(({ path, message }) => ({ ...loaded.placeOf(path), message })))
   }
-  return loaded
+  return { ...loaded, warnings: [...loaded.warnings, ...jobWarnings(loaded.config)] }
 }
 
 /** Until there is something to stop in good order a signal ends the process; as process 1 of a container it would not even hear of it. */

@@ -1,10 +1,10 @@
 /** What the command line says to people who mistype it: what is wrong, and the lines of its usage that are about that. */
 import { spawnSync } from 'node:child_process'
-import { copyFileSync, mkdirSync } from 'node:fs'
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-import t from 'tap'
+import t, { type Test } from 'tap'
 
 import { temporaryDirectory } from '../helpers/store.js'
 
@@ -18,10 +18,17 @@ function oathgate(args: string, cwd = root): Said {
   return { code: status, stdout, stderr }
 }
 
-t.test('an argument that a command has no use for is refused, and not passed over', async t => {
+/** A folder with the configuration of the demo, and with these rules. */
+function configured(t: Test, rules = '[]'): string {
   const folder = temporaryDirectory(t)
-  mkdirSync(join(folder, 'config'))
+  for (const name of ['config', 'rules']) mkdirSync(join(folder, name))
   for (const name of ['oathgate.yml', 'identity.schema.json']) copyFileSync(join(root, 'config', name), join(folder, 'config', name))
+  writeFileSync(join(folder, 'rules', 'rules.yml'), rules)
+  return folder
+}
+
+t.test('an argument that a command has no use for is refused, and not passed over', async t => {
+  const folder = configured(t)
   const unwanted = {
     'validate mine.yml': /^"mine\.yml" is one argument too many; a configuration is named by -c: -c mine\.yml\n/,
     'serve mine.yml': /^"mine\.yml" is one argument too many; a configuration is named by -c: -c mine\.yml\n/,
@@ -59,4 +66,32 @@ t.test('--help is about the command that it follows, and help about all', async 
   const one = oathgate('rules explain --help')
   t.match(one, { code: 0, stderr: '', stdout: /^ {2}oathgate rules list [^]*\[-H 'Name: value'\][^]*-c may be given several times/ })
   t.notMatch(one.stdout, /oathgate (serve|sessions)/)
+})
+
+t.test('rules explain says why a refusal is answered with 500', async t => {
+  const folder = configured(t, `
+    - id: both
+      match: { url: http://h/, methods: [GET] }
+      upstream: { url: http://127.0.0.1:9 }
+      authenticators: [{ handler: unauthorized }]
+      authorizer: { handler: allow }
+      mutators: [{ handler: noop }]
+      errors: [{ handler: redirect }, { handler: json }]
+  `)
+  t.match(oathgate('rules explain GET http://h/', folder), { code: 1, stdout: /the client gets 401/ })
+  const args = ['rules', 'explain', 'GET', 'http://h/', '-H', 'Accept: text/html']
+  const { stdout } = spawnSync(process.execPath, [main, ...args], { cwd: folder, encoding: 'utf8' })
+  t.match(stdout, /refused: unauthorized\n {2}the client gets 500\n[^]*"reason":"Found more than one error handlers/)
+})
+
+t.test('logging in that logs nobody in is warned of', async t => {
+  const folder = configured(t)
+  const config = join(folder, 'config', 'oathgate.yml')
+  const validate = (): Said => oathgate('validate', folder)
+  t.equal(validate().stderr, '')
+  writeFileSync(config, readFileSync(config, 'utf8').replaceAll('- run: session', ''))
+  const warning = (method: string): string => `warning: selfservice.login.after.${method} has no job \`session\`: who logs in that way is not logged in afterwards\n`
+  t.match(validate(), { code: 0, stderr: `${warning('password')}${warning('oidc')}` })
+  writeFileSync(config, readFileSync(config, 'utf8').replace('oidc:\n      enabled: true', 'oidc:\n      enabled: false'))
+  t.match(validate(), { code: 0, stderr: new RegExp(`^${warning('password').replaceAll('.', '\\.')}$`) })
 })

@@ -39,6 +39,13 @@ export function checkJobs(config: Config): JobProblem[] {
   return problems
 }
 
+/** Sentences about lists that are right, and hardly what anybody wants. */
+export function jobWarnings({ selfservice: { login, strategies } }: Config): string[] {
+  return (['password', 'oidc'] as const)
+    .filter(method => strategies[method].enabled && !login.after[method].some(({ run }) => run === sessionJob.name))
+    .map(method => `selfservice.login.after.${method} has no job \`session\`: who logs in that way is not logged in afterwards`)
+}
+
 /** Compiles lists that `checkJobs` found nothing wrong with. `onFailure` learns of each run that fails. */
 export function compileJobs(config: Config, services: JobServices, onFailure: OnJobFailure): { registration: FlowJobs, login: FlowJobs } {
   const compile = (entries: readonly Entry[]): readonly RunJob[] => entries.map(entry => {
