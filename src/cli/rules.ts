@@ -13,6 +13,7 @@ import type { JsonObject } from '../store/records.js'
 import { imaginedSessions } from './imagined-sessions.js'
 import { configFiles, configOptions, meantForConfig, noMore, readOptions } from './options.js'
 import { loadChecked } from './serve.js'
+import { tableText } from './table.js'
 import { UsageError } from './usage-error.js'
 
 /** Needs no running gateway. Exit code 1 when a request that was explained would be refused. */
@@ -58,13 +59,13 @@ function isSelfService({ host, path }: AccessRequest, config: Config): boolean {
 
 function list({ documents }: RuleSet, json: boolean): number {
   if (json) process.stdout.write(`${JSON.stringify(documents, undefined, 2)}\n`)
-  else for (const { id, match, upstream } of documents) process.stdout.write(`${id}  ${matchText(match)}  ${(upstream as { url?: string } | null)?.url ?? ''}\n`)
+  else process.stdout.write(tableText(['id', 'methods', 'url', 'upstream'], documents.map(row)))
   return 0
 }
 
-function matchText(match: unknown): string {
-  const { methods, url } = match as { readonly methods?: readonly string[], readonly url?: string }
-  return `${methods?.join(',') ?? ''} ${url ?? ''}`
+function row({ id, match, upstream }: RuleSet['documents'][number]): string[] {
+  const { methods = [], url = '' } = match as { readonly methods?: readonly string[], readonly url?: string }
+  return [id, methods.join(','), url, (upstream as { url?: string } | null)?.url ?? '']
 }
 
 function explanationLines({ method, url, rules, rule, captures = [], steps, refusal, decision }: Explanation, request: AccessRequest, config: Config): string[] {
