@@ -24,8 +24,15 @@ export async function readSchemaSource(url: string, baseDir: string): Promise<Sc
   try {
     return { name, bytes: await readBytes(url, baseDir) }
   } catch (error) {
-    throw new Error(`${name}: ${error instanceof Error ? error.message : String(error)}`, { cause: error })
+    throw new Error(`${name}: ${reasonOf(error)}`, { cause: error })
   }
+}
+
+const reasons: Readonly<Record<string, string>> = { ENOENT: 'there is no such file', EACCES: 'no permission', EISDIR: 'it is a folder' }
+
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  return reasons[(error as NodeJS.ErrnoException).code ?? ''] ?? error.message
 }
 
 /** `file://schemas/person.json` is called `schemas/person.json`; credentials and query of a web address are left out. */

@@ -151,12 +151,20 @@ function retryStrategy(attempt: number): number {
   return Math.min(20 * attempt, 500)
 }
 
+/** What the server said, or what to do about it where its own words are about another matter. */
+function refusalOf(trouble: Error | undefined): string {
+  if (trouble === undefined) return 'no answer'
+  if (trouble.message.startsWith('WRONGPASS')) return 'it turns down the user or the password of the dsn (WRONGPASS)'
+  if (trouble.message.startsWith('NOAUTH')) return 'it wants a password, which the dsn has to say: redis://USER:PASSWORD@HOST:PORT (NOAUTH)'
+  return trouble.message
+}
+
 /** Resolves when commands can be sent. */
 async function reach(client: Redis | Cluster, address: RedisAddress): Promise<void> {
   let trouble: Error | undefined
   let timer: NodeJS.Timeout | undefined
   await new Promise<void>((resolve, reject) => {
-    const fail = (): void => reject(new Error(`Redis at ${describeAddress(address)} can not be reached: ${trouble?.message ?? 'no answer'}.`))
+    const fail = (): void => reject(new Error(`Redis at ${describeAddress(address)} can not be reached: ${refusalOf(trouble)}.`))
     const note = (error: Error): void => {
       trouble = rootOf(error)
       if (/^(WRONGPASS|NOAUTH|NOPERM)/.test(trouble.message)) fail()

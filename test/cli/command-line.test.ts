@@ -95,3 +95,20 @@ t.test('logging in that logs nobody in is warned of', async t => {
   writeFileSync(config, readFileSync(config, 'utf8').replace('oidc:\n      enabled: true', 'oidc:\n      enabled: false'))
   t.match(validate(), { code: 0, stderr: new RegExp(`^${warning('password').replaceAll('.', '\\.')}$`) })
 })
+
+t.test('a key that a job does not have is told by its name', async t => {
+  const folder = configured(t)
+  const config = join(folder, 'config', 'oathgate.yml')
+  writeFileSync(config, readFileSync(config, 'utf8').replace('allow_user_defined_redirect', 'allow_user_redirect'))
+  t.match(oathgate('validate', folder), {
+    code: 1, stderr: /oathgate\.yml:\d+:\d+ selfservice\.registration\.after\.password\[1\] the config of "redirect" is wrong: config has no key allow_user_redirect\n$/,
+  })
+})
+
+t.test('rules list has columns', async t => {
+  const { stdout } = oathgate('rules list')
+  const [head = '', ...rows] = stdout.trimEnd().split('\n')
+  t.match(head, /^ID +METHODS +URL +UPSTREAM$/)
+  t.equal(rows.length, 4)
+  for (const row of rows) t.match(row.slice(head.indexOf('URL')), /^http:\/\/127\.0\.0\.1:4455\//)
+})

@@ -1,5 +1,5 @@
 /** Turns the `before` and `after` lists of the configuration into functions, once, at start. */
-import { Ajv } from 'ajv'
+import { Ajv, type ErrorObject } from 'ajv'
 
 import { toGatewayError } from '../../errors.js'
 import { isCidr, isHttpUrl } from '../../config/formats.js'
@@ -101,7 +101,12 @@ function checkEntry(place: JobPlace, entry: Entry, hidesAccounts: boolean): stri
     return `the job "${job.name}" would tell new accounts from existing ones, which security.account_enumeration.mitigate is to hide`
   }
   if (ajv.validate(job.config, structuredClone(entry.config ?? {}))) return undefined
-  return `the config of "${job.name}" is wrong: ${ajv.errorsText(ajv.errors, { dataVar: 'config' })}`
+  return `the config of "${job.name}" is wrong: ${(ajv.errors ?? []).map(mistakeOf).join(', ')}`
+}
+
+function mistakeOf({ instancePath, message = '', params }: ErrorObject): string {
+  const surplus = (params as { additionalProperty?: string }).additionalProperty
+  return `config${instancePath} ${surplus === undefined ? message : `has no key ${surplus}`}`
 }
 
 function withDefaults(job: Job, entry: Entry): unknown {

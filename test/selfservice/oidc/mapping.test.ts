@@ -79,7 +79,7 @@ t.test('a schema of claims', async t => {
   }
 
   t.test('that is not there is refused', async t => {
-    await t.rejects(readMappingSchema('file://missing.json', '/nowhere'), { message: /^missing\.json: ENOENT/ })
+    await t.rejects(readMappingSchema('file://missing.json', '/nowhere'), { message: /^missing\.json: there is no such file$/ })
   })
 })
 

@@ -57,7 +57,7 @@ t.test('every mistake is told, with its place', async t => {
     `${line(2)}:15 ${path}[2].id is the id of another provider already`,
     `${line(2)}:72 ${path}[2].issuer_url is not for github, which is no OpenID provider`,
     `${line(3)}:55 ${path}[3].issuer_url must be https: over http anybody on the way can sign in as anybody`,
-    new RegExp(`^${line(4)}:86 ${escaped}\\[4\\]\\.schema_url can not be used: .*missing\\.json: ENOENT`),
+    new RegExp(`^${line(4)}:86 ${escaped}\\[4\\]\\.schema_url can not be used: .*missing\\.json: there is no such file`),
     `${line(5)}:113 ${path}[5].claims can not be used together with schema_url`,
     `${line(6)}:96 ${path}[6].claims.constructor is not the path of a trait`,
     `${line(7)}:86 ${path}[7].token_url is for github alone; an OpenID provider tells its URLs itself, below issuer_url`,
