@@ -143,7 +143,9 @@ async function measureSignUps(bench) {
     const { publicUrl, adminUrl } = gateway
     const flood = runLoad(bench, 'sign-ups.mjs', { publicUrl, adminUrl, lanes: 8, seconds: seconds + 2 }, everywhere)
     const [result, signUps] = await Promise.all([load(aim, seconds), flood])
-    if (signUps.failures > 0) throw new Error(`${signUps.failures} sign-ups failed, the last with ${signUps.reason}`)
+    // On a machine that is full one may wait for longer than a request may, and is told so; more than that is no measurement.
+    if (signUps.failures > signUps.done / 50) throw new Error(`${signUps.failures} sign-ups failed, the last with ${signUps.reason}`)
+    if (signUps.failures > 0) console.error(`${signUps.failures} of ${signUps.done} sign-ups failed, the last with ${signUps.reason}`)
     return result
   })
   for (let round = 0; round < bench.rounds; round++) {

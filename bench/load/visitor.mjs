@@ -14,7 +14,7 @@ export async function signUp(gateway) {
   // Two UUIDs are too similar now and then for a password and an address.
   const done = await submitForm(await openForm(gateway), { 'password': randomBytes(18).toString('base64url'), 'traits.email': `${randomUUID()}@example.org` })
   const session = cookies(done.headers)
-  if (done.status !== 302 || session === '') throw new Error(`the sign-up was answered with ${done.status} ${done.text}`)
+  if (done.status !== 302 || session === '') throw new Error(`the sign-up was answered with ${done.status} ${done.headers.location ?? ''} ${done.text}`)
   return session
 }
 
