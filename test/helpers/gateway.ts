@@ -1,7 +1,6 @@
 /** A whole gateway for a test: really listening, on ports and a store of its own, closed when the test ends. */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
-import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Writable } from 'node:stream'
@@ -82,13 +81,18 @@ export async function prepareGateway(t: Test, options: GatewayOptions = {}): Pro
   return { url, publicUrl: `${url}/.ory/kratos/public`, adminUrl: `http://127.0.0.1:${adminPort}`, folder, file }
 }
 
-/** A port that nothing listens on at the moment of asking. */
+/** A port that nothing listens on at the moment of asking, below those that systems give to outgoing connections: one of these may take it meanwhile. */
 export async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>(resolve => { server.listen(0, '127.0.0.1', resolve) })
-  const { port } = server.address() as AddressInfo
-  await new Promise(resolve => { server.close(resolve) })
-  return port
+  for (;;) {
+    const port = 10_000 + Math.floor(Math.random() * 22_000)
+    const server = createServer()
+    const isFree = await new Promise<boolean>(resolve => {
+      server.once('error', () => { resolve(false) })
+      server.listen(port, '127.0.0.1', () => { resolve(true) })
+    })
+    await new Promise(resolve => { server.close(resolve) })
+    if (isFree) return port
+  }
 }
 
 function testConfig(folder: string, port: number, adminPort: number): Record<string, unknown> {
