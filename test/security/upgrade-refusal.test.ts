@@ -6,6 +6,7 @@ import t from 'tap'
 
 import { GatewayError } from '../../src/errors.js'
 import { upgradeHandler, type PublicParts } from '../../src/gateway.js'
+import { countInFlight } from '../../src/http/in-flight.js'
 import { sendRaw } from '../helpers/raw.js'
 
 t.test('P1 a refused handshake whose answer is no answer ends its connection, and nothing else', async t => {
@@ -13,6 +14,7 @@ t.test('P1 a refused handshake whose answer is no answer ends its connection, an
     readRequest: () => {
       throw new GatewayError('unauthorized', { answer: () => ({ status: 302, headers: { location: '/\r\nX-Forged: 1' }, body: '' }) })
     },
+    inFlight: countInFlight(0),
     metrics: { ended: () => undefined },
     log: pino({ level: 'silent' }),
   } as unknown as PublicParts)
