@@ -1,8 +1,8 @@
 /** P1: clients that leave while their request is still being decided hold no connection to the upstream. */
-import { createServer, type ServerResponse } from 'node:http'
+import { createServer, type Server, type ServerResponse } from 'node:http'
 import { connect, type AddressInfo } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
-import t from 'tap'
+import t, { type Test } from 'tap'
 
 import { startTestGateway } from '../helpers/gateway.js'
 import { newVisitor } from '../helpers/visitor.js'
@@ -10,18 +10,11 @@ import { newVisitor } from '../helpers/visitor.js'
 t.test('P1 after many such clients the next one is served', async t => {
   const upstream = createServer((_req, res) => { res.end('ok') })
   const sessions = createServer((_req, res) => { setTimeout(() => { res.end('{"subject":"ada"}') }, 50) })
-  for (const server of [upstream, sessions]) {
-    await new Promise<void>(resolve => { server.listen(0, '127.0.0.1', resolve) })
-    t.teardown(() => {
-      server.close()
-      server.closeAllConnections()
-    })
-  }
-  const urlOf = (server: typeof upstream): string => `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const [upstreamUrl, sessionsUrl] = [await listening(t, upstream), await listening(t, sessions)]
   const gateway = await startTestGateway(t, {
-    config: { proxy: { connections: 4 }, authenticators: { cookie_session: { enabled: true, config: { check_session_url: urlOf(sessions) } } } },
+    config: { proxy: { connections: 4 }, authenticators: { cookie_session: { enabled: true, config: { check_session_url: sessionsUrl } } } },
     rules: [{
-      id: 'slowly decided', match: { url: '<http://.*>', methods: ['GET', 'POST'] }, upstream: { url: urlOf(upstream) },
+      id: 'slowly decided', match: { url: '<http://.*>', methods: ['GET', 'POST'] }, upstream: { url: upstreamUrl },
       authenticators: [{ handler: 'cookie_session' }], authorizer: { handler: 'allow' }, mutators: [{ handler: 'noop' }],
     }],
   })
@@ -42,21 +35,14 @@ t.test('P1 X17 nor do WebSocket clients that leave then, whose upstream never an
   const upstream = createServer().on('connection', () => { reached++ }).on('upgrade', () => undefined)
   const asked: ServerResponse[] = []
   const sessions = createServer((_req, res) => asked.push(res))
-  for (const server of [upstream, sessions]) {
-    await new Promise<void>(resolve => { server.listen(0, '127.0.0.1', resolve) })
-    t.teardown(() => {
-      server.close()
-      server.closeAllConnections()
-    })
-  }
-  const urlOf = (server: typeof upstream): string => `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const [upstreamUrl, sessionsUrl] = [await listening(t, upstream), await listening(t, sessions)]
   const gateway = await startTestGateway(t, {
     config: {
       serve: { public: { limits: { in_flight: 3 } } },
-      authenticators: { anonymous: { enabled: true }, cookie_session: { enabled: true, config: { check_session_url: urlOf(sessions) } } },
+      authenticators: { anonymous: { enabled: true }, cookie_session: { enabled: true, config: { check_session_url: sessionsUrl } } },
     },
     rules: [{
-      id: 'slowly decided', match: { url: '<http://.*>/ws', methods: ['GET'] }, upstream: { url: urlOf(upstream) },
+      id: 'slowly decided', match: { url: '<http://.*>/ws', methods: ['GET'] }, upstream: { url: upstreamUrl },
       authenticators: [{ handler: 'cookie_session' }], authorizer: { handler: 'allow' }, mutators: [{ handler: 'noop' }],
     }],
   })
@@ -75,3 +61,13 @@ t.test('P1 X17 nor do WebSocket clients that leave then, whose upstream never an
   t.equal(reached, 0, 'the upstream does not hear of them')
   t.equal((await newVisitor().send(`${gateway.url}/nothing`)).status, 404, 'nor are they still being answered')
 })
+
+/** The address of a server that ends with the test. */
+async function listening(t: Test, server: Server): Promise<string> {
+  await new Promise<void>(resolve => { server.listen(0, '127.0.0.1', resolve) })
+  t.teardown(() => {
+    server.close()
+    server.closeAllConnections()
+  })
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+}

@@ -6,7 +6,7 @@ import t, { type Test } from 'tap'
 
 import { openStore } from '../../src/store/open.js'
 import type { IdentifierClaim } from '../../src/store/records.js'
-import type { Store } from '../../src/store/store.js'
+import type { FoundSession, Store } from '../../src/store/store.js'
 import { claimsIn, newAttempt, newFlow, newHash, newIdentity, newSession } from '../helpers/records.js'
 import { redisSkip, startCluster, startRedis, startSentinel, until } from '../helpers/redis.js'
 
@@ -94,10 +94,7 @@ t.test('X5 a server that became a replica is left for the one that takes writes'
 t.test('X6 a Redis that is full refuses writes and goes on answering', { skip }, async t => {
   const redis = await startRedis(t)
   const store = await open(t, redis.url)
-  const identity = newIdentity({ password: ['ann'] })
-  const session = newSession(identity)
-  await store.createIdentity(identity)
-  await store.createSession(session)
+  const { identity, session } = await logAnnIn(store)
   await redis.command('CONFIG', 'SET', 'maxmemory', '1')
   await t.rejects(store.createIdentity(newIdentity({ password: ['bob'] })), unavailable)
   await t.rejects(store.saveFlow(newFlow()), unavailable)
@@ -110,10 +107,7 @@ t.test('X6 a Redis that is full refuses writes and goes on answering', { skip },
 t.test('X6 a full Redis that is connected to anew goes on answering, and one that was emptied meanwhile does not', { skip }, async t => {
   const redis = await startRedis(t)
   const store = await open(t, redis.url)
-  const identity = newIdentity({ password: ['ann'] })
-  const session = newSession(identity)
-  await store.createIdentity(identity)
-  await store.createSession(session)
+  const { identity, session } = await logAnnIn(store)
   await redis.command('CONFIG', 'SET', 'maxmemory', '1')
 
   await redis.command('CLIENT', 'KILL', 'TYPE', 'normal')
@@ -268,4 +262,12 @@ function works(store: Store, id = randomUUID() as string): Promise<boolean> {
 
 function failure(promise: Promise<unknown>): Promise<unknown> {
   return promise.then(() => undefined, (error: unknown) => error)
+}
+
+async function logAnnIn(store: Store): Promise<Pick<FoundSession, 'identity' | 'session'>> {
+  const identity = newIdentity({ password: ['ann'] })
+  const session = newSession(identity)
+  await store.createIdentity(identity)
+  await store.createSession(session)
+  return { identity, session }
 }
