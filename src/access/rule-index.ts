@@ -1,6 +1,8 @@
 /** Finds the rules that may match a URL without looking at the others: trees of the literal texts that patterns begin with. */
 import type { AccessRequest } from '../http/access-request.js'
+import { createFolderTable, type FolderTable } from './folder-table.js'
 import type { UrlMatcher } from './matcher.js'
+import { hasLineEnd } from './pattern/compile.js'
 
 /** What the index needs of an entry. */
 export interface Indexed {
@@ -49,31 +51,36 @@ function overlapCheck<Entry extends Indexed>(entries: readonly Entry[]): RuleInd
   return ({ matcher: { prefixes } }) => shortest(prefixes).some(prefix => hasCompany(tree, prefix))
 }
 
-/**
- * Where a URL's folders are looked up, each with one step: most texts end with a slash, and with many rules every step further
- * down a tree is one into memory that no cache holds.
- */
-interface Folders<Entry> {
-  /** By text up to its last slash, that included: what goes on from there. */
-  readonly trees: Map<string, Tree<Entry>>
-  /** Lengths of the shortest and the longest of those texts. */
-  least: number
-  most: number
+/** The entries whose text begins with a folder. */
+interface Folder<Entry> {
+  readonly folder: string
+  /** The only entry, when it matches whatever is in the folder, as most do: with many rules, every object that is not read counts. */
+  readonly sole: Entry | undefined
+  /** By what follows the folder. */
+  readonly tree: Tree<Entry>
 }
 
-function foldersOf<Entry extends Indexed>(entries: readonly Entry[], textsOf: (matcher: UrlMatcher) => readonly string[]): Folders<Entry> {
-  const folders: Folders<Entry> = { trees: new Map(), least: Infinity, most: -1 }
+function foldersOf<Entry extends Indexed>(entries: readonly Entry[], textsOf: (matcher: UrlMatcher) => readonly string[]): FolderTable<Folder<Entry>> {
+  const trees = new Map<string, Tree<Entry>>()
   for (const entry of entries) {
     for (const text of shortest(textsOf(entry.matcher))) {
       const folder = text.slice(0, text.lastIndexOf('/') + 1)
-      let tree = folders.trees.get(folder)
-      if (tree === undefined) folders.trees.set(folder, tree = emptyTree())
+      let tree = trees.get(folder)
+      if (tree === undefined) trees.set(folder, tree = emptyTree())
       insert(tree, text.slice(folder.length), entry)
-      folders.least = Math.min(folders.least, folder.length)
-      folders.most = Math.max(folders.most, folder.length)
     }
   }
-  return folders
+  return createFolderTable([...trees].map(([folder, tree]) => ({ folder: inOnePiece(folder), sole: soleOf(tree, folder), tree })))
+}
+
+function soleOf<Entry extends Indexed>({ entries: [entry, ...others], branches }: Tree<Entry>, folder: string): Entry | undefined {
+  if (others.length > 0 || branches !== undefined) return undefined
+  return entry?.matcher.beginning === folder ? entry : undefined
+}
+
+/** V8 keeps a part of a text as a reference to the whole, which is one more step into memory. */
+function inOnePiece(text: string): string {
+  return Buffer.from(text).toString()
 }
 
 /** A node of a radix tree: the entries whose text ends here, and where longer texts go on. */
@@ -110,11 +117,10 @@ function insert<Entry>(tree: Tree<Entry>, text: string, entry: Entry): void {
 }
 
 /** Goes through the folders of a text, and down from each along the rest of it, and tests what it comes past. */
-function collect<Entry extends Indexed>(folders: Folders<Entry>, text: string, method: string, url: string, found: Entry[]): void {
-  if (folders.least === 0) collectBelow(folders.trees.get('') as Tree<Entry>, text, 0, method, url, found)
-  for (let at = text.indexOf('/', folders.least - 1); at !== -1 && at < folders.most; at = text.indexOf('/', at + 1)) {
-    const tree = folders.trees.get(text.slice(0, at + 1))
-    if (tree !== undefined) collectBelow(tree, text, at + 1, method, url, found)
+function collect<Entry extends Indexed>(folders: FolderTable<Folder<Entry>>, text: string, method: string, url: string, found: Entry[]): void {
+  for (const { folder, sole, tree } of folders.along(text)) {
+    if (sole === undefined) collectBelow(tree, text, folder.length, method, url, found)
+    else if (sole.methods.has(method) && !hasLineEnd(url, folder.length)) found.push(sole)
   }
 }
 

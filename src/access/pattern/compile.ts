@@ -11,6 +11,8 @@ import { writeOutLookaheads } from './written-out.js'
 /** A compiled pattern. Both functions take time linear in the length of the URL. */
 export interface Compiled {
   readonly engine: 'literal' | 'prefix' | 'RegExp' | 'RE2'
+  /** The text that a URL begins with, for a pattern that matches every such URL whose rest has no line end; absent for others. */
+  readonly beginning?: string
   readonly test: (url: string) => boolean
   /** The captured texts of a URL that matches; `''` for groups that took no part. */
   readonly captures: (url: string) => readonly string[]
@@ -35,8 +37,13 @@ function literalMatcher(text: string): Compiled {
 }
 
 function prefixMatcher(text: string): Compiled {
-  const test = (url: string): boolean => url.startsWith(text) && !url.includes('\n', text.length)
-  return { engine: 'prefix', test, captures: url => [url.slice(text.length)] }
+  const test = (url: string): boolean => url.startsWith(text) && !hasLineEnd(url, text.length)
+  return { engine: 'prefix', beginning: text, test, captures: url => [url.slice(text.length)] }
+}
+
+/** Whether there is what `.` does not stand for, from this place on. */
+export function hasLineEnd(url: string, from: number): boolean {
+  return url.includes('\n', from)
 }
 
 /** What `.` stands for. */
