@@ -4,7 +4,7 @@ import { connect as connectTls } from 'node:tls'
 
 import type { UpstreamTls } from '../../access/pipeline.js'
 import type { RefusePeer } from '../own-listeners.js'
-import { lendReadBuffer, takeReadBuffer } from './read-buffers.js'
+import { lendReadBuffer, returnReadBuffer, takeReadBuffer } from './read-buffers.js'
 
 /** What is behind an origin. */
 export interface Target {
@@ -62,6 +62,7 @@ function dialTcp({ host, port, refusePeer }: Target, { onReady, onRead }: DialEv
   socket.once('connect', () => {
     if (admitPeer(socket, refusePeer)) onReady()
   })
+  socket.once('close', () => { returnReadBuffer(current) })
   return { socket, keep: () => lendReadBuffer(current) }
 }
 

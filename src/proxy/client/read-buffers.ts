@@ -4,6 +4,8 @@ export interface ReadBuffer {
   readonly bytes: Buffer
   /** Writes under way of what is in it; it must not be read into meanwhile. */
   writes: number
+  /** Whether it comes back by itself, after those. */
+  lent: boolean
 }
 
 /** So that a head and 64 KiB come in one read. Only what has been written to takes memory. */
@@ -15,7 +17,14 @@ const free: ReadBuffer[] = []
 
 /** Holds nothing that anybody needs. */
 export function takeReadBuffer(): ReadBuffer {
-  return free.pop() ?? { bytes: Buffer.allocUnsafeSlow(bufferBytes), writes: 0 }
+  const buffer = free.pop() ?? { bytes: Buffer.allocUnsafeSlow(bufferBytes), writes: 0, lent: false }
+  buffer.lent = false
+  return buffer
+}
+
+/** To be called when nobody will read into it any more, once. One that has been lent comes back when it is written. */
+export function returnReadBuffer(buffer: ReadBuffer): void {
+  if (!buffer.lent) keep(buffer)
 }
 
 /**
@@ -25,9 +34,14 @@ export function takeReadBuffer(): ReadBuffer {
  */
 export function lendReadBuffer(buffer: ReadBuffer): (error?: Error | null) => void {
   buffer.writes++
+  buffer.lent = true
   return error => {
     if (error) return
     buffer.writes--
-    if (buffer.writes === 0 && free.length < maxFree) free.push(buffer)
+    if (buffer.writes === 0) keep(buffer)
   }
+}
+
+function keep(buffer: ReadBuffer): void {
+  if (free.length < maxFree) free.push(buffer)
 }
