@@ -32,9 +32,9 @@ import { freePort, residentBytes, startProgram } from './processes.mjs'
 export const scenarios = [
   { name: 'plain', goals: ['plain-small', 'plain-64k', 'plain-logged'], measure: measurePlain },
   { name: 'session', goals: ['session-own', 'session-peer', 'session-ory'], measure: measureSession },
-  { name: 'rules', goals: ['rules'], measure: measureRules },
+  { name: 'rules', goals: ['rules', 'rules-in-use'], measure: measureRules },
   { name: 'latency', goals: ['latency-p50', 'latency-p99'], measure: measureLatency },
-  { name: 'sign-ups', goals: ['flood-p99', 'sign-ups'], measure: measureSignUps },
+  { name: 'sign-ups', goals: ['flood-p99', 'flood-own', 'sign-ups'], measure: measureSignUps },
   { name: 'two-processes', goals: ['two-processes'], measure: measureTwoProcesses },
   { name: 'steps', goals: [], long: true, measure: measureSteps },
   { name: 'memory', goals: ['memory'], long: true, measure: measureMemory },
@@ -42,7 +42,7 @@ export const scenarios = [
 
 const ours = 'oathgate'
 const before = 'oathgate before'
-const bare = 'bare undici'
+const bare = 'our client alone'
 const noNginx = 'nginx is missing'
 
 /** What browsers send with a page of a site they are logged in to. */
@@ -57,7 +57,7 @@ const browserHeaders = {
 async function measurePlain(bench) {
   const proxies = [...await gateways(bench), ...await plainPeers(bench)]
   const small = await interleave(bench, 'plain, small', aimed(proxies, '/plain/small'), saturate(bench))
-  const large = await interleave(bench, 'plain, 64 KiB', aimed(proxies.filter(({ name }) => name !== bare), '/plain/64k'), saturate(bench))
+  const large = await interleave(bench, 'plain, 64 KiB', aimed(proxies.filter(({ name }) => !/undici|alone/.test(name)), '/plain/64k'), saturate(bench))
   await stopAll(proxies)
 
   const logging = [...await gateways(bench, { logging: true }), ...findProgram('nginx') ? [{ name: 'nginx', ...await startNginxProxy(bench, true) }] : []]
@@ -100,9 +100,13 @@ async function measureRules(bench) {
   const runs = await interleave(bench, 'rules', [
     { name: '10 rules', port: few.port, programs: [few.program], paths: pathsOf(10) },
     { name: '10,000 rules', port: many.port, programs: [many.program], paths: pathsOf(10_000) },
+    { name: '10,000 rules, ten in use', port: many.port, programs: [many.program], paths: pathsOf(10_000).slice(0, 10) },
   ], saturate(bench))
   await stopAll([few, many])
-  return { rules: rateRatio(runs, '10,000 rules', '10 rules') ?? 'no runs' }
+  return {
+    'rules': rateRatio(runs, '10,000 rules', '10 rules') ?? 'no runs',
+    'rules-in-use': rateRatio(runs, '10,000 rules, ten in use', '10 rules') ?? 'no runs',
+  }
 }
 
 /** @param {Bench} bench @returns {Promise<Outcomes>} */
@@ -135,10 +139,15 @@ async function measureSignUps(bench) {
   const alone = []
 
   const load = constantRate(bench, 500, everywhere)
-  const runs = await interleave(bench, 'proxied requests beside sign-ups', [{ name: 'idle', ...subject }, { name: 'flooded', ...subject }], async (aim, seconds) => {
+  const subjects = ['idle', 'flooded', 'beside argon2 alone'].map(name => ({ name, ...subject }))
+  const runs = await interleave(bench, 'proxied requests at 500 req/s', subjects, async (aim, seconds) => {
     if (aim.name === 'idle') {
       alone.push((await runLoad(bench, 'argon2-alone.mjs', seconds, everywhere)).perSecond)
       return load(aim, seconds)
+    }
+    if (aim.name === 'beside argon2 alone') {
+      const [result] = await Promise.all([load(aim, seconds), runLoad(bench, 'argon2-alone.mjs', seconds + 2, everywhere)])
+      return result
     }
     const { publicUrl, adminUrl } = gateway
     const flood = runLoad(bench, 'sign-ups.mjs', { publicUrl, adminUrl, lanes: 8, seconds: seconds + 2 }, everywhere)
@@ -153,7 +162,7 @@ async function measureSignUps(bench) {
   }
   await stopAll([gateway])
   bench.series.push(signUpSeries('sign-ups', rates), signUpSeries('argon2 alone', alone.slice(1)))
-  return { 'flood-p99': latencyRatio(runs, 'flooded', 'idle'), 'sign-ups': ratioOf(rates, alone.slice(1)) }
+  return { 'flood-p99': latencyRatio(runs, 'flooded', 'idle'), 'flood-own': latencyRatio(runs, 'flooded', 'beside argon2 alone'), 'sign-ups': ratioOf(rates, alone.slice(1)) }
 }
 
 /** @param {Bench} bench @returns {Promise<Outcomes>} */
@@ -230,7 +239,8 @@ async function plainPeers(bench) {
   const peers = []
   if (findProgram('nginx')) peers.push({ name: 'nginx', ...await startNginxProxy(bench) })
   if (findProgram('haproxy')) peers.push({ name: 'haproxy', ...await startHaproxy(bench) })
-  peers.push(await nodePeer(bench, bare, 'bare-undici.mjs'))
+  peers.push(await nodePeer(bench, 'undici alone', 'bare-undici.mjs'))
+  peers.push(await nodePeer(bench, bare, 'bare-client.mjs'), await nodePeer(bench, `${bare}, 10 µs busier`, 'bare-client.mjs', '10'))
   const folder = cacheFolder('reply-from')
   if (existsSync(join(folder, 'node_modules/@fastify/reply-from'))) {
     peers.push(await nodePeer(bench, 'fastify', 'reply-from.mjs', folder))
