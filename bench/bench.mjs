@@ -66,7 +66,7 @@ export async function interleave(bench, scenario, subjects, load) {
 export function saturate(bench) {
   const wrk = findProgram('wrk')
   return async ({ name, port, paths, headers = {} }, seconds) => {
-    if (wrk === undefined) return runLoad(bench, 'closed-loop.mjs', { port, paths, headers, seconds, connections: 50 })
+    if (wrk === undefined) return runLoad(bench, 'closed-loop.mjs', { port, pathsFile: pathsFile(bench, name, paths), headers, seconds, connections: 50 })
 
     const fields = Object.entries(headers).flatMap(([field, value]) => ['-H', `${field}: ${value}`])
     const script = paths.length === 1 ? [] : ['-s', pathsScript(bench, name, paths)]
@@ -99,6 +99,16 @@ async function warmUp({ seconds }, subject, load) {
 function cpuOf({ programs }) {
   const each = programs.map(({ pid }) => cpuSeconds(pid))
   return each.includes(undefined) ? undefined : each.reduce((/** @type {number} */ sum, seconds) => sum + (seconds ?? 0), 0)
+}
+
+/**
+ * Ten thousand paths are more than an argument may hold.
+ * @param {Bench} bench @param {string} name @param {readonly string[]} paths
+ */
+function pathsFile({ folder }, name, paths) {
+  const file = join(folder, `${name.replaceAll(/\W/g, '-')}-paths.json`)
+  writeFileSync(file, JSON.stringify(paths))
+  return file
 }
 
 /** @param {Bench} bench @param {string} name @param {readonly string[]} paths */

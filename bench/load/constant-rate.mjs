@@ -33,7 +33,7 @@ function sendDue() {
   }
   if (sent === total) {
     clearInterval(timer)
-    setTimeout(report, 5000).unref()
+    setTimeout(report, 5000)
   }
 }
 

@@ -6,12 +6,14 @@ const headEnd = Buffer.from('\r\n\r\n')
 /**
  * A kept-alive connection for one request at a time.
  * @param {number} port
- * @param {(ok: boolean) => void} onAnswer Called for every answer, and with `false` when the connection breaks.
+ * @param {(ok: boolean) => void} onAnswer Called for every answer, and with `false` when the connection ends instead of one; nothing
+ *   that is sent after that is answered.
  */
 export function openConnection(port, onAnswer) {
   let received = Buffer.alloc(0)
   let bodyLeft = -1
   let ok = false
+  let waiting = false
   const socket = connect({ port, host: '127.0.0.1', noDelay: true })
 
   socket.on('data', chunk => {
@@ -30,11 +32,21 @@ export function openConnection(port, onAnswer) {
     }
     if (bodyLeft > 0) return
     bodyLeft = -1
+    waiting = false
     onAnswer(ok)
   })
-  socket.on('error', () => onAnswer(false))
+  socket.on('error', () => {}) // it closes then, too
+  socket.on('close', () => {
+    if (waiting) onAnswer(false)
+  })
 
-  return { send: (/** @type {Buffer} */ request) => void socket.write(request), close: () => socket.destroy() }
+  return {
+    send(/** @type {Buffer} */ request) {
+      waiting = true
+      socket.write(request)
+    },
+    close: () => socket.destroy(),
+  }
 }
 
 /** The bytes of a GET. */
