@@ -50,7 +50,8 @@ export function describeMachine(/** @type {string} */ node, /** @type {ReturnTyp
   return {
     cpu: cpus()[0]?.model ?? 'unknown', cores: availableParallelism(), pinned: cores ?? 'not pinned',
     node: firstLine(node, ['--version']), nginx: programVersion('nginx', '-v'), haproxy: programVersion('haproxy', '-v'),
-    redis: programVersion('redis-server', '--version'), load: loadavg()[0]?.toFixed(1) ?? '', kernel: kernelRelease(),
+    redis: programVersion('redis-server', '--version'),
+    oathkeeper: programVersion('oathkeeper', 'version'), kratos: programVersion('kratos', 'version'), load: loadavg()[0]?.toFixed(1) ?? '', kernel: kernelRelease(),
     commit: firstLine('git', ['-C', root, 'describe', '--always', '--dirty', '--exclude', '*']),
   }
 }
@@ -58,7 +59,7 @@ export function describeMachine(/** @type {string} */ node, /** @type {ReturnTyp
 /** @param {string} name @param {string} flag */
 function programVersion(name, flag) {
   const program = findProgram(name)
-  return program === undefined ? 'missing' : firstLine(program, [flag])
+  return program === undefined ? 'missing' : firstLine(program, [flag]).replace(/^Version:\s*/, '')
 }
 
 /** @param {string} program @param {string[]} args */

@@ -65,11 +65,12 @@ export async function startProgram({ name, command, cores, port, log, env = {} }
  * Runs a program to its end; what it wrote to stdout. Rejects when it fails.
  * @param {readonly string[]} command
  * @param {string | undefined} cores
+ * @param {NodeJS.ProcessEnv} [env]
  * @returns {Promise<string>}
  */
-export async function runProgram(command, cores) {
+export async function runProgram(command, cores, env = {}) {
   const [program = '', ...args] = pinned(command, cores)
-  const child = spawn(program, args, { detached: true, stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = spawn(program, args, { detached: true, stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, ...env } })
   if (child.pid !== undefined) {
     running.set(child.pid, child)
     prefer(child.pid)

@@ -95,8 +95,9 @@ function missingPeers() {
   if (findProgram('taskset') === undefined) missing.set('taskset', 'apt-get install util-linux; nothing is pinned without it')
   const fastify = cacheFolder('reply-from')
   if (!existsSync(fastify)) missing.set('fastify with reply-from', `npm install --prefix ${fastify} fastify@5.12.8 @fastify/reply-from@12.6.5`)
-  for (const program of ['oathkeeper', 'kratos']) {
-    if (findProgram(program) === undefined) missing.set(program, 'its binary is not on the PATH')
+  for (const [program, file] of [['oathkeeper', 'its archive'], ['kratos', 'the archive with sqlite in its name']]) {
+    const how = `${file} from github.com/ory/${program}/releases, unpacked into a folder of the PATH; bench/README.md on building it`
+    if (findProgram(String(program)) === undefined) missing.set(String(program), how)
   }
   return missing
 }

@@ -11,6 +11,7 @@ import { signUp } from './load/visitor.mjs'
 import { cacheFolder, findProgram } from './machine.mjs'
 import { startHaproxy } from './peers/haproxy.mjs'
 import { startNginxAuthRequest, startNginxProxy } from './peers/nginx.mjs'
+import { missingOry, startOry } from './peers/ory.mjs'
 import { freePort, residentBytes, startProgram } from './processes.mjs'
 
 /**
@@ -71,24 +72,24 @@ async function measurePlain(bench) {
 
 /** @param {Bench} bench @returns {Promise<Outcomes>} */
 async function measureSession(bench) {
+  if (bench.redisPort === undefined) return { 'session-own': noRedis, 'session-peer': noRedis, 'session-ory': noRedis }
   const [gateway, ...others] = await gateways(bench)
-  if (gateway === undefined || bench.redisPort === undefined) {
-    const outcome = 'redis-server is missing'
-    return { 'session-own': outcome, 'session-peer': outcome, 'session-ory': outcome }
-  }
   const cookie = await signUp(gateway)
   const headers = { ...browserHeaders, Cookie: cookie }
   const peers = findProgram('nginx') ? [await authRequestPeer(bench, bench.redisPort, cookie)] : []
+  const noOry = missingOry()
+  const ory = noOry === undefined ? [{ name: oryName, ...await startOry(bench) }] : []
   const subjects = [
     ...aimed([{ ...gateway, name: `${ours}, plain` }], '/plain/small', headers),
     ...aimed([gateway, ...others], '/private/small', headers), ...aimed(peers, '/private/small', headers),
+    ...ory.flatMap(peer => aimed([peer], '/private/small', { ...browserHeaders, Cookie: peer.cookie })),
   ]
   const runs = await interleave(bench, 'session', subjects, saturate(bench))
-  await stopAll([gateway, ...others, ...peers])
+  await stopAll([gateway, ...others, ...peers, ...ory])
   return {
     'session-own': rateRatio(runs, ours, `${ours}, plain`) ?? 'no runs',
     'session-peer': rateRatio(runs, ours, peerName) ?? noNginx,
-    'session-ory': 'Oathkeeper and Kratos are missing',
+    'session-ory': noOry ?? rateRatio(runs, ours, oryName) ?? 'no runs',
   }
 }
 
@@ -168,6 +169,7 @@ async function measureSignUps(bench) {
 /** @param {Bench} bench @returns {Promise<Outcomes>} */
 async function measureTwoProcesses(bench) {
   if (availableParallelism() < 4) return { 'two-processes': `needs 4 cores, two for the load; this machine has ${availableParallelism()}` }
+  if (bench.redisPort === undefined) return { 'two-processes': noRedis }
   const [first, second] = [await startGateway(bench, { name: 'first', cores: '0' }), await startGateway(bench, { name: 'second', cores: '1' })]
   const load = saturate({ ...bench, cores: { proxy: '0', load: `2-${availableParallelism() - 1}` } })
   const one = { name: 'one process', port: first.port, programs: [first.program], paths: ['/plain/small'] }
@@ -192,7 +194,7 @@ async function measureSteps(bench) {
   if (bench.against === undefined) throw new Error('steps need --against FOLDER')
   const proxies = await gateways(bench, { logging: true })
   const [own] = proxies
-  const headers = own === undefined || bench.redisPort === undefined ? {} : { ...browserHeaders, Cookie: await signUp(own) }
+  const headers = bench.redisPort === undefined ? {} : { ...browserHeaders, Cookie: await signUp(own) }
   const outcomes = {
     'step-small': await interleave(bench, 'plain, small', aimed(proxies, '/plain/small'), saturate(bench)),
     'step-large': await interleave(bench, 'plain, 64 KiB', aimed(proxies, '/plain/64k'), saturate(bench)),
@@ -220,10 +222,12 @@ async function measureMemory(bench) {
 }
 
 /** @typedef {{ name: string, port: number, program: import('./processes.mjs').Program, others?: import('./processes.mjs').Program[] }} Proxy */
+/** @typedef {import('./gateway.mjs').Gateway & { name: string }} NamedGateway */
 
 /**
  * This gateway, and the one of `--against`.
  * @param {Bench} bench @param {{ logging?: boolean }} [options]
+ * @returns {Promise<[NamedGateway, ...NamedGateway[]]>}
  */
 async function gateways(bench, options = {}) {
   const suffix = options.logging ? '-logging' : ''
@@ -256,6 +260,8 @@ async function nodePeer(bench, name, file, ...more) {
 }
 
 const peerName = 'nginx + auth_request + service'
+const oryName = 'oathkeeper + kratos'
+const noRedis = 'redis-server is missing'
 
 /** @param {Bench} bench @param {number} redisPort @param {string} cookie @returns {Promise<Proxy>} */
 async function authRequestPeer(bench, redisPort, cookie) {
