@@ -3,6 +3,8 @@ import type { Server } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import { Server as TlsServer } from 'node:tls'
 
+import { createLiveSet } from './live-set.js'
+
 export interface Listener {
   /** Where it listens; `0.0.0.0` and `::` are no address in particular. */
   readonly address: string
@@ -52,7 +54,7 @@ export async function listen(server: Server, host: string, port: number): Promis
 
 /** Node takes an answer for sent once it has been handed over, and `close` and `closeIdleConnections` would cut clients that take it slowly (security X12). */
 function spareUnsent(server: Server): void {
-  const sockets = new Set<Socket>()
+  const sockets = createLiveSet<Socket>()
   server.on(server instanceof TlsServer ? 'secureConnection' : 'connection', (socket: Socket) => {
     if (sockets.has(socket)) return // it comes again with each request that asked for another protocol
     sockets.add(socket)

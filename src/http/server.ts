@@ -8,6 +8,7 @@ import { GatewayError, type ErrorCode } from '../errors.js'
 import { limitConnectionsPerAddress, type AddressLimit } from './connections-per-address.js'
 import type { ExchangeState } from './exchange.js'
 import { hasBody } from './framing.js'
+import { createLiveSet } from './live-set.js'
 import { answerExchange, answerRaw, lingerThenDestroy } from './raw-answer.js'
 import { isBodyAwaited, watchSlowBodies } from './slow-bodies.js'
 import { cutStalled, movedBytes, type Exchange } from './stalled-clients.js'
@@ -41,6 +42,12 @@ export interface PublicServerOptions {
   readonly onDropped?: (limit: 'connections' | 'connections_per_address') => void
 }
 
+/** An open connection. */
+interface Connection {
+  /** Its last exchange; absent before the first, and once it speaks another protocol. */
+  last: Exchange | undefined
+}
+
 /** Requests of one connection that may wait for the answer before theirs. */
 const maxPipelined = 100
 
@@ -67,17 +74,22 @@ export function createPublicServer(options: PublicServerOptions): Server {
   if (perAddress !== undefined) limitConnectionsPerAddress(server, perAddress, () => { onDropped('connections_per_address') })
   const slowBodies = watchSlowBodies({ bytesPerSecond: limits.minBodyRate, graceMs: timeout.read })
 
-  /** Every open connection and its last exchange; `undefined` before the first, and once it speaks another protocol. */
-  const exchanges = new Map<Socket, Exchange | undefined>()
+  const bySocket = new WeakMap<Socket, Connection>()
+  const connections = createLiveSet<Connection>()
   server.on(accepted, (socket: Socket) => {
-    if (exchanges.has(socket)) return // it comes again with each request that asked for another protocol
-    exchanges.set(socket, undefined)
-    socket.once('close', () => exchanges.delete(socket))
+    if (bySocket.has(socket)) return // it comes again with each request that asked for another protocol
+    const connection: Connection = { last: undefined }
+    bySocket.set(socket, connection)
+    connections.add(connection)
+    socket.once('close', () => {
+      connections.delete(connection)
+      connection.last = undefined
+    })
   })
   let isEnding = ending?.aborted === true
   ending?.addEventListener('abort', () => {
     isEnding = true
-    for (const exchange of exchanges.values()) if (exchange !== undefined) exchange.res.shouldKeepAlive = false
+    for (const { last } of connections) if (last !== undefined) last.res.shouldKeepAlive = false
   })
 
   /** Pipelined requests wait their turn: an answer that is not its connection's next is not told when the client goes. */
@@ -85,11 +97,12 @@ export function createPublicServer(options: PublicServerOptions): Server {
     const { socket } = req
     if (socket.writableEnded) return // refused before it was a request; whoever was told so must not be served
     if (isEnding) res.shouldKeepAlive = false
-    const before = exchanges.get(socket)
+    const connection = bySocket.get(socket) as Connection
+    const before = connection.last
     const isWaiting = before !== undefined && !before.res.closed
     const state: ExchangeState = { requestId: requestIdOf(req) }
     const exchange = { req, res, state, waiting: isWaiting ? before.waiting + 1 : 0, idleMs: 0, taken: 0 }
-    exchanges.set(socket, exchange)
+    connection.last = exchange
 
     if (!isWaiting) start(exchange)
     else if (exchange.waiting > maxPipelined) socket.destroy()
@@ -98,9 +111,9 @@ export function createPublicServer(options: PublicServerOptions): Server {
 
   function start({ req, res, state }: Exchange): void {
     if (hasBody(req)) {
-      slowBodies.watch(req, res, state)
+      const forget = slowBodies.watch(req, res, state)
       res.once('finish', () => {
-        slowBodies.forget(req)
+        forget()
         drain(req, timeout.read)
       })
     }
@@ -116,7 +129,8 @@ export function createPublicServer(options: PublicServerOptions): Server {
     const { socket } = req // while a body is still to come, Node 26 hands out a stream of its own instead
     if (socket.writableEnded) return
     // A client that pipelines its upgrade would get it in the middle of the answer before.
-    if (exchanges.get(socket)?.res.closed === false) {
+    const connection = bySocket.get(socket)
+    if (connection?.last?.res.closed === false) {
       socket.destroy()
       return
     }
@@ -129,7 +143,7 @@ export function createPublicServer(options: PublicServerOptions): Server {
       refuseHead(socket, new GatewayError('bad_request', { reason: 'a WebSocket handshake must not have a body' }))
       return
     }
-    exchanges.set(socket, undefined)
+    if (connection !== undefined) connection.last = undefined
     socket.setTimeout(0)
     onUpgrade(req, socket, head, { requestId: requestIdOf(req) })
   })
@@ -138,18 +152,18 @@ export function createPublicServer(options: PublicServerOptions): Server {
     refuseHead(socket, new GatewayError('method_not_allowed'))
   })
 
-  server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => refuse(error, socket, exchanges.get(socket), refuseHead))
+  server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => refuse(error, socket, bySocket.get(socket)?.last, refuseHead))
   server.on('drop', () => { onDropped('connections') })
   server.on('timeout', (socket: Socket) => {
     // When this process was too busy to read for that long, what the client sent meanwhile is read before the next turn.
     const moved = movedBytes(socket)
-    const exchange = exchanges.get(socket)
+    const exchange = bySocket.get(socket)?.last
     const wasAwaited = exchange !== undefined && isBodyAwaited(exchange.req)
     setImmediate(() => {
       if (socket.destroyed || movedBytes(socket) !== moved) return
       // A body that the upstream takes again since this very moment has not been waited for yet.
       if (exchange !== undefined && !wasAwaited && isBodyAwaited(exchange.req)) socket.setTimeout(socket.timeout ?? timeout.read)
-      else cutStalled(socket, exchanges.get(socket), timeout, error => { refuseHead(socket, error) })
+      else cutStalled(socket, bySocket.get(socket)?.last, timeout, error => { refuseHead(socket, error) })
     })
   })
 

@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 
 import { GatewayError } from '../errors.js'
 import type { ExchangeState } from './exchange.js'
+import { createLiveSet } from './live-set.js'
 import { answerExchange } from './raw-answer.js'
 
 export interface SlowBodyLimit {
@@ -13,13 +14,12 @@ export interface SlowBodyLimit {
 }
 
 export interface SlowBodies {
-  /** To be called with each request that has a body, before anybody reads it. */
-  watch(req: IncomingMessage, res: ServerResponse, exchange: ExchangeState): void
-  /** To be called when the answer has gone out. */
-  forget(req: IncomingMessage): void
+  /** To be called with each request that has a body, before anybody reads it; what it returns, when the answer has gone out. */
+  watch(req: IncomingMessage, res: ServerResponse, exchange: ExchangeState): () => void
 }
 
 interface WatchedBody {
+  readonly req: IncomingMessage
   readonly res: ServerResponse
   readonly exchange: ExchangeState
   /** How much longer it may bring nothing. */
@@ -34,18 +34,19 @@ interface WatchedBody {
  * because the upstream does not take it, counts for nothing; nor does time in which this process was too busy to read.
  */
 export function watchSlowBodies({ bytesPerSecond, graceMs }: SlowBodyLimit): SlowBodies {
-  if (bytesPerSecond === 0) return { watch: () => undefined, forget: () => undefined }
+  if (bytesPerSecond === 0) return { watch: () => () => undefined }
 
-  const bodies = new Map<IncomingMessage, WatchedBody>()
+  const bodies = createLiveSet<WatchedBody>()
   const intervalMs = Math.min(1000, graceMs / 4)
   let timer: NodeJS.Timeout | undefined
 
   function check(): void {
-    for (const [req, body] of bodies) {
-      if (req.complete || req.destroyed) bodies.delete(req)
-      else if (isBehind(req, body)) {
-        bodies.delete(req)
-        cutBody(req, body.res, body.exchange)
+    for (const body of bodies) {
+      const { req, res, exchange } = body
+      if (req.complete || req.destroyed) bodies.delete(body)
+      else if (isBehind(body)) {
+        bodies.delete(body)
+        cutBody(req, res, exchange)
       }
     }
     if (bodies.size > 0) return
@@ -53,7 +54,8 @@ export function watchSlowBodies({ bytesPerSecond, graceMs }: SlowBodyLimit): Slo
     timer = undefined
   }
 
-  function isBehind(req: IncomingMessage, body: WatchedBody): boolean {
+  function isBehind(body: WatchedBody): boolean {
+    const { req } = body
     const { bytesRead } = req.socket
     const isAwaited = isBodyAwaited(req)
     const earnedMs = (bytesRead - body.bytesRead) / bytesPerSecond * 1000
@@ -66,11 +68,10 @@ export function watchSlowBodies({ bytesPerSecond, graceMs }: SlowBodyLimit): Slo
 
   return {
     watch(req, res, exchange) {
-      bodies.set(req, { res, exchange, allowanceMs: graceMs, bytesRead: req.socket.bytesRead, wasAwaited: false })
+      const body = { req, res, exchange, allowanceMs: graceMs, bytesRead: req.socket.bytesRead, wasAwaited: false }
+      bodies.add(body)
       timer ??= setInterval(check, intervalMs).unref()
-    },
-    forget(req) {
-      bodies.delete(req)
+      return () => { bodies.delete(body) }
     },
   }
 }

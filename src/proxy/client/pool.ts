@@ -1,5 +1,6 @@
 /** The connections to one upstream, as many as it may have, and the requests that wait for one of them. */
 import { GatewayError } from '../../errors.js'
+import { createLiveSet } from '../../http/live-set.js'
 import { createConnection, type Connection } from './connection.js'
 import type { Target } from './dial.js'
 import type { Carrier, Exchange } from './exchange.js'
@@ -34,7 +35,7 @@ const rememberedMs = 60_000
 
 /** No connection is opened yet. */
 export function createPool({ target, connections, connectMs, keepAliveMs }: PoolOptions): Pool {
-  const open = new Set<Connection>()
+  const open = createLiveSet<Connection>()
   /** The last one used is the next one to be: the others may grow old and end. */
   const idle: Connection[] = []
   const waiting = new Map<Exchange, { ticksLeft: number }>()
@@ -120,7 +121,7 @@ export function createPool({ target, connections, connectMs, keepAliveMs }: Pool
 
     async close() {
       const emptied = new Promise<void>(resolve => { whenEmpty = resolve })
-      for (const connection of [...open]) connection.close()
+      for (const connection of open) connection.close()
       if (open.size > 0) await emptied
     },
   }
