@@ -8,7 +8,9 @@ import { Cluster, Redis, type RedisOptions } from 'ioredis'
 
 import { GatewayError } from '../errors.js'
 import { describeAddress, type RedisAddress } from './dsn.js'
+import { outliveErrors } from './outlive-errors.js'
 import { leaveFormerMaster, type Sentinels } from './redis-sentinels.js'
+
 
 /** What the drivers ask of Redis. Every rejection is a `store_unavailable`. */
 export interface RedisCommands {
@@ -96,8 +98,7 @@ export function plainClient(
     ...options,
   })
   if (sentinels !== undefined) leaveFormerMaster(client, sentinels)
-  // Without a listener ioredis prints to stderr; what fails is told to whoever asked.
-  return client.on('error', () => undefined)
+  return outliveErrors(client)
 }
 
 function clusterClient(address: RedisAddress, timeoutMs: number): Cluster {
@@ -111,6 +112,7 @@ function clusterClient(address: RedisAddress, timeoutMs: number): Cluster {
     maxRedirections: 4,
     redisOptions: serverOptions(address, timeoutMs),
   })
+  client.on('+node', outliveErrors)
   return client.on('error', () => undefined)
 }
 

@@ -6,6 +6,7 @@
 import { Redis } from 'ioredis'
 
 import type { RedisAddress } from './dsn.js'
+import { outliveErrors } from './outlive-errors.js'
 
 /** What is heard of the Sentinels. */
 export interface Sentinels {
@@ -79,5 +80,5 @@ function sentinelClient(
     enableReadyCheck: false,
     retryStrategy: attempt => Math.min(50 * attempt, 1000),
   })
-  return client.on('error', () => undefined)
+  return outliveErrors(client)
 }

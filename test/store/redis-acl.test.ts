@@ -4,10 +4,13 @@
 import { randomUUID } from 'node:crypto'
 import { copyFileSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
 import { Redis } from 'ioredis'
 import t, { type Test } from 'tap'
 
+import { parseDsn, type RedisAddress } from '../../src/store/dsn.js'
 import { openStore } from '../../src/store/open.js'
+import { plainClient } from '../../src/store/redis-connection.js'
 import type { Durability, Store } from '../../src/store/store.js'
 import { makeCertificate } from '../helpers/certificates.js'
 import { logIn, logOut, signUp, usernameOf } from '../helpers/flows.js'
@@ -245,4 +248,22 @@ t.test('X10 a Redis that speaks TLS is believed by its authority and for its nam
 
   await t.rejects(open(t, right), { message: /can not be reached: self-signed certificate/ }, 'an authority that nobody named')
   await t.rejects(startGatewayProcess(t, { config: { dsn: wrong, secrets }, env: believing }), { message: /can not be reached: Hostname\/IP does not match/ })
+})
+
+t.test('X10 giving up a Redis that is not believed, at any moment of the handshake, is all that happens', { skip }, async t => {
+  const folder = temporaryDirectory(t)
+  const { cert, key } = makeCertificate(folder, 'redis', ['127.0.0.1'])
+  const port = await freePort()
+  await startRedis(t, { args: ['--tls-port', String(port), '--tls-cert-file', cert, '--tls-key-file', key, '--tls-auth-clients', 'no'] })
+  const address = parseDsn(`rediss://127.0.0.1:${port}`) as RedisAddress
+  const refused: string[] = []
+  for (let attempt = 0; attempt < 300; attempt++) {
+    const client = plainClient(address, 1000)
+    client.on('error', error => refused.push(error.message))
+    client.connect().catch(() => undefined)
+    await pause(attempt % 30 / 5)
+    client.disconnect()
+  }
+  await pause(200) // an error that nobody listens for would end this process, or fail this test
+  t.match(refused.join(), 'self-signed certificate')
 })
