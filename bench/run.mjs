@@ -1,10 +1,10 @@
 /** `npm run bench`: measures the gateway beside its peers, prints where it stands against its goals, and keeps the figures in a file. */
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { join, relative, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 
-import { buildGateway, gatewayBuilt } from '../demo/prepare.mjs'
+import { buildGateway, gatewayBuilt, root } from '../demo/prepare.mjs'
 import { goals, steps } from './goals.mjs'
 import { cacheFolder, chooseCores, chooseNode, describeMachine, findProgram } from './machine.mjs'
 import { smallAnswer, startNginxUpstream } from './peers/nginx.mjs'
@@ -94,7 +94,7 @@ function missingPeers() {
   }
   if (findProgram('taskset') === undefined) missing.set('taskset', 'apt-get install util-linux; nothing is pinned without it')
   const fastify = cacheFolder('reply-from')
-  if (!existsSync(fastify)) missing.set('fastify with reply-from', `npm install --prefix ${fastify} fastify@5.12.8 @fastify/reply-from@12.6.5`)
+  if (!existsSync(fastify)) missing.set('fastify with reply-from', `npm install --prefix ${relative(root, fastify)} fastify@5.12.8 @fastify/reply-from@12.6.5`)
   for (const [program, file] of [['oathkeeper', 'its archive'], ['kratos', 'the archive with sqlite in its name']]) {
     const how = `${file} from github.com/ory/${program}/releases, unpacked into a folder of the PATH; bench/README.md on building it`
     if (findProgram(String(program)) === undefined) missing.set(String(program), how)
