@@ -37,7 +37,7 @@ const passwordConfig = {
     common_passwords_check_enabled: { type: 'boolean', default: true, description: 'Refuse the most common passwords, from a list that ships with the gateway.' },
     context_words: { type: 'array', items: { type: 'string', minLength: 3 }, default: [], description: 'Further words that a password may not consist of, such as the name of your service.' },
     haveibeenpwned_enabled: { type: 'boolean', default: false, description: 'Ask the breach database too, by the first five digits of the password\'s SHA-1.' },
-    haveibeenpwned_host: { type: 'string', minLength: 1, default: 'api.pwnedpasswords.com', description: 'Host that answers `/range/XXXXX`; a full `http://` URL for a mirror on loopback.' },
+    haveibeenpwned_host: { type: 'string', minLength: 1, default: 'api.pwnedpasswords.com', description: 'Host that answers `/range/` and the first five digits of a hash; a full `http://` URL for a mirror on loopback.' },
     haveibeenpwned_timeout: { ...duration, default: '1s', description: 'How long to wait for it.' },
     max_breaches: { type: 'integer', minimum: 0, default: 0, description: 'Breaches that a password may be found in.' },
     ignore_network_errors: { type: 'boolean', default: true, description: 'Accept the password when the breach database does not answer.' },
