@@ -31,5 +31,7 @@ export const goals = [
 export const steps = [
   { id: 'step-small', what: 'plain proxied GET, small, req/s of --against', bound: { atLeast: 1 }, limit: '-' },
   { id: 'step-large', what: 'plain proxied GET, 64 KiB, req/s of --against', bound: { atLeast: 1 }, limit: '-' },
+  { id: 'step-closing-upstream', what: 'small, a new upstream connection for each, req/s of --against', bound: { atLeast: 1 }, limit: '-' },
+  { id: 'step-closing-client', what: 'small, a new client connection for each, req/s of --against', bound: { atLeast: 1 }, limit: '-' },
   { id: 'step-session', what: 'GET with a valid session, req/s of --against', bound: { atLeast: 1 }, limit: '-' },
 ]

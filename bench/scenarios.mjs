@@ -199,6 +199,8 @@ async function measureSteps(bench) {
   const outcomes = {
     'step-small': await interleave(bench, 'plain, small', aimed(proxies, '/plain/small'), saturate(bench)),
     'step-large': await interleave(bench, 'plain, 64 KiB', aimed(proxies, '/plain/64k'), saturate(bench)),
+    'step-closing-upstream': await interleave(bench, 'small, the upstream hangs up', aimed(proxies, '/plain/close'), saturate(bench)),
+    'step-closing-client': await interleave(bench, 'small, the client hangs up', aimed(proxies, '/plain/small', { Connection: 'close' }), saturate(bench)),
     ...bench.redisPort === undefined ? {} : {
       'step-session': await interleave(bench, 'session', aimed(proxies, '/private/small', headers), saturate(bench)),
     },

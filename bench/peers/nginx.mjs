@@ -14,7 +14,7 @@ export const smallAnswer = JSON.stringify({
 })
 
 /**
- * `/…/small` answers JSON, `/…/64k` a file.
+ * `/…/small` answers JSON, `/…/close` the same and hangs up, `/…/64k` a file.
  * @param {Bench} bench
  */
 export async function startNginxUpstream(bench) {
@@ -24,6 +24,7 @@ export async function startNginxUpstream(bench) {
     server {
       listen 127.0.0.1:${port} backlog=4096;
       location ~ /64k$ { root files; try_files /64k =404; default_type application/octet-stream; }
+      location ~ /close$ { keepalive_timeout 0; default_type application/json; return 200 '${smallAnswer}'; }
       location / { default_type application/json; return 200 '${smallAnswer}'; }
     }`)
   return port
